@@ -1,0 +1,185 @@
+# nom: `make` builds everything into build/; `make help` lists the targets.
+#
+#   CC=gcc|clang   SAN=1 (host code under address and undefined-behaviour sanitizers, in build/san)
+#   BUILD=DIR      DESTDIR= PREFIX=/usr/local (install)      NOM_CACHE=DIR (fetched sources)
+
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+SAN ?= 0
+BUILD ?= build$(if $(filter 1,$(SAN)),/san)
+PREFIX ?= /usr/local
+MAKEFLAGS += --no-builtin-rules
+
+# Sources are fetched before anything is listed from them; a target that needs none needs no network.
+FETCH := $(if $(filter-out help clean format lint,$(or $(MAKECMDGOALS),all)),lwip,--path lwip)
+LWIP := $(shell tools/fetch-sources $(FETCH))/src
+ifeq ($(LWIP),/src)
+$(error lwIP's sources are missing, see the line above)
+endif
+MUSL_INCLUDE ?= /usr/include/x86_64-linux-musl
+MUSL_LIB ?= /usr/lib/x86_64-linux-musl
+CC_INCLUDE := $(shell $(CC) -print-file-name=include)
+LIBGCC := $(shell gcc -print-libgcc-file-name)
+
+WARN := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla
+COMMON := -std=gnu11 -g $(WARN) -I. -MMD -MP -fno-common
+
+# ---- host: toolkit ----
+HOST_LIBS := gsl sqlite3 jansson
+HOST_CFLAGS := $(COMMON) -O2 -D_GNU_SOURCE -D_FORTIFY_SOURCE=2 $(shell pkg-config --cflags $(HOST_LIBS))
+HOST_LDLIBS := $(shell pkg-config --libs $(HOST_LIBS)) -lm
+HOST_LDFLAGS := -Wl,--build-id=sha1
+ifeq ($(SAN),1)
+HOST_CFLAGS := $(filter-out -D_FORTIFY_SOURCE=2,$(HOST_CFLAGS)) -O1 -fno-omit-frame-pointer \
+  -fsanitize=address,undefined -fno-sanitize-recover=all -DNOM_DEBUG_BUILD=1
+HOST_LDFLAGS += -fsanitize=address,undefined
+endif
+
+HOST_DIRS := runtime/econ record workloads/load profiler store pareto tuner reports
+HOST_SRC := $(foreach d,$(HOST_DIRS),$(wildcard $(d)/*.c))
+NOMCTL_SRC := $(wildcard nomctl/*.c)
+# Parts of the app that know no floor, built for the host too: tests reach them there.
+PARTS_SRC := $(wildcard runtime/lib/adapt.c runtime/lib/control.c runtime/lib/normal.c \
+  runtime/net/batch.c runtime/net/virtnet*.c workloads/nhttpd/http*.c)
+TEST_SRC := $(wildcard tests/unit/test_*.c)
+TEST_HELP_SRC := $(filter-out $(TEST_SRC),$(wildcard tests/unit/*.c))
+
+HOST_OBJ := $(HOST_SRC:%.c=$(BUILD)/host/%.o)
+PARTS_OBJ := $(PARTS_SRC:%.c=$(BUILD)/host/%.o)
+NOMCTL_OBJ := $(NOMCTL_SRC:%.c=$(BUILD)/host/%.o)
+TESTS := $(TEST_SRC:tests/unit/%.c=$(BUILD)/tests/unit/%)
+
+# ---- ring 0 ----
+KERNEL_SRC := $(wildcard runtime/kernel/*.c)
+KERNEL_ASM := $(wildcard runtime/kernel/*.S)
+KERNEL_CFLAGS := $(COMMON) -O2 -ffreestanding -nostdinc -isystem $(CC_INCLUDE) -mgeneral-regs-only \
+  -mno-red-zone -mcmodel=kernel -fno-pic -fno-pie -fno-stack-protector -fcf-protection=none \
+  -fno-asynchronous-unwind-tables -ffunction-sections -fdata-sections
+KERNEL_OBJ := $(KERNEL_SRC:%.c=$(BUILD)/kernel/%.o) $(KERNEL_ASM:%.S=$(BUILD)/kernel/%.S.o)
+
+# ---- ring 3 ----
+GUEST_CFLAGS := $(COMMON) -O2 -nostdinc -isystem $(MUSL_INCLUDE) -isystem $(CC_INCLUDE) \
+  -fno-pic -fno-pie -fno-stack-protector -fcf-protection=none -fno-asynchronous-unwind-tables \
+  -ffunction-sections -fdata-sections -U_FORTIFY_SOURCE \
+  -Iruntime/net/lwip -isystem $(LWIP)/include
+GUEST_LDFLAGS := -nostdlib -static -no-pie -Wl,--build-id=sha1 -Wl,--gc-sections \
+  -Wl,-z,noexecstack -Wl,-z,separate-code -Wl,-z,max-page-size=4096
+LIBNOM_DIRS := runtime/econ runtime/lib runtime/net runtime/net/lwip runtime/platform/nom
+LIBNOM_SRC := $(foreach d,$(LIBNOM_DIRS),$(wildcard $(d)/*.c))
+LIBNOM_ASM := $(foreach d,$(LIBNOM_DIRS),$(wildcard $(d)/*.S))
+LWIP_SRC := $(wildcard $(LWIP)/core/*.c $(LWIP)/core/ipv4/*.c) $(LWIP)/netif/ethernet.c
+LIBNOM_OBJ := $(LIBNOM_SRC:%.c=$(BUILD)/guest/%.o) $(LIBNOM_ASM:%.S=$(BUILD)/guest/%.S.o)
+LWIP_OBJ := $(LWIP_SRC:$(LWIP)/%.c=$(BUILD)/guest/lwip/%.o)
+GUEST_APPS := $(notdir $(patsubst %/,%,$(dir $(wildcard workloads/*/main.c))))
+TEST_APPS := $(patsubst tests/guest/apps/%.c,%,$(wildcard tests/guest/apps/*.c))
+
+LIB := $(BUILD)/lib/nom
+APP_ELF := $(GUEST_APPS:%=$(LIB)/%.elf)
+TEST_ELF := $(TEST_APPS:%=$(BUILD)/tests/apps/%.elf)
+SITE := $(shell find workloads/nhttpd/www -type f 2>/dev/null)
+
+.PHONY: all guest tests check-quick check bench fuzz format lint install clean help
+all: $(BUILD)/bin/nomctl guest tests
+
+ifeq ($(SAN),1)
+# Guests have no sanitizer: the sanitized tools drive the ordinary ones.
+guest:
+	@$(MAKE) --no-print-directory SAN=0 BUILD=build guest
+	@mkdir -p $(BUILD)/lib && ln -sfn ../../lib/nom $(BUILD)/lib/nom
+else
+guest: $(LIB)/nom.elf $(APP_ELF) $(LIB)/initrd.cpio $(BUILD)/tests/initrd.cpio
+endif
+tests: $(TESTS)
+
+help:
+	@sed -n '/^# /{s/^# //p;/^ *$$/q}; /^#$$/d; /^ifeq/q' Makefile
+	@echo "targets: all guest tests check-quick check bench format lint install clean"
+
+# ---- rules ----
+$(BUILD)/host/%.o: %.c Makefile
+	@mkdir -p $(@D)
+	$(CC) $(HOST_CFLAGS) -c $< -o $@
+
+$(BUILD)/libhost.a: $(HOST_OBJ)
+	@rm -f $@
+	ar rcs $@ $^
+$(BUILD)/libparts.a: $(PARTS_OBJ)
+	@rm -f $@
+	ar rcs $@ $^
+
+$(BUILD)/bin/nomctl: $(NOMCTL_OBJ) $(BUILD)/libhost.a
+	@mkdir -p $(@D)
+	$(CC) $(HOST_LDFLAGS) $^ $(HOST_LDLIBS) -o $@
+
+TEST_HELP_OBJ := $(TEST_HELP_SRC:%.c=$(BUILD)/host/%.o)
+$(BUILD)/tests/unit/%: $(BUILD)/host/tests/unit/%.o $(TEST_HELP_OBJ) $(BUILD)/libparts.a $(BUILD)/libhost.a
+	@mkdir -p $(@D)
+	$(CC) $(HOST_LDFLAGS) $(filter %.o,$^) $(BUILD)/libparts.a $(BUILD)/libhost.a $(HOST_LDLIBS) -lcmocka -o $@
+
+$(BUILD)/kernel/%.o: %.c Makefile
+	@mkdir -p $(@D)
+	$(CC) $(KERNEL_CFLAGS) -c $< -o $@
+$(BUILD)/kernel/%.S.o: %.S Makefile
+	@mkdir -p $(@D)
+	$(CC) $(KERNEL_CFLAGS) -c $< -o $@
+$(LIB)/nom.elf: $(KERNEL_OBJ) runtime/kernel/kernel.ld
+	@mkdir -p $(@D)
+	gcc -nostdlib -static -no-pie -Wl,--build-id=sha1 -Wl,--gc-sections -Wl,-z,noexecstack \
+	  -Wl,-z,max-page-size=4096 -Wl,--no-warn-rwx-segments -T runtime/kernel/kernel.ld $(KERNEL_OBJ) -o $@
+
+$(BUILD)/guest/%.o: %.c Makefile
+	@mkdir -p $(@D)
+	$(CC) $(GUEST_CFLAGS) -c $< -o $@
+$(BUILD)/guest/%.S.o: %.S Makefile
+	@mkdir -p $(@D)
+	$(CC) $(GUEST_CFLAGS) -c $< -o $@
+$(BUILD)/guest/lwip/%.o: $(LWIP)/%.c Makefile
+	@mkdir -p $(@D)
+	$(CC) $(GUEST_CFLAGS) -Wno-error -w -c $< -o $@
+
+$(BUILD)/libnom.a: $(LIBNOM_OBJ) $(LWIP_OBJ)
+	@rm -f $@
+	ar rcs $@ $^
+
+GUEST_LINK = gcc $(GUEST_LDFLAGS) -Wl,--start-group $(filter %.o,$^) $(BUILD)/libnom.a -Wl,--end-group \
+  $(MUSL_LIB)/libc.a $(LIBGCC) -o $@
+define APP_RULE
+$(LIB)/$(1).elf: $(patsubst %.c,$(BUILD)/guest/%.o,$(wildcard workloads/$(1)/*.c)) $(BUILD)/libnom.a
+	@mkdir -p $$(@D)
+	$$(GUEST_LINK)
+endef
+$(foreach a,$(GUEST_APPS),$(eval $(call APP_RULE,$(a))))
+$(BUILD)/tests/apps/%.elf: $(BUILD)/guest/tests/guest/apps/%.o $(BUILD)/libnom.a
+	@mkdir -p $(@D)
+	$(GUEST_LINK)
+
+# An initrd holds each app under its name, and the files it serves.
+$(LIB)/initrd.cpio: $(APP_ELF) $(SITE) tools/make-initrd
+	tools/make-initrd $@ $(APP_ELF) -- $(SITE:workloads/nhttpd/%=workloads/nhttpd:%)
+$(BUILD)/tests/initrd.cpio: $(APP_ELF) $(TEST_ELF) $(SITE) tools/make-initrd
+	tools/make-initrd $@ $(APP_ELF) $(TEST_ELF) -- $(SITE:workloads/nhttpd/%=workloads/nhttpd:%)
+
+# ---- checks ----
+check-quick: all
+	tests/run quick
+check:
+	./check
+bench: all
+	tests/bench/run
+lint:
+	tests/run lint
+format:
+	git ls-files -co --exclude-standard '*.c' '*.h' | xargs clang-format -i
+
+install: all
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/nom $(DESTDIR)$(PREFIX)/share/doc/nom
+	install -m 755 $(BUILD)/bin/nomctl $(DESTDIR)$(PREFIX)/bin/nomctl
+	install -m 644 $(LIB)/nom.elf $(APP_ELF) $(LIB)/initrd.cpio $(DESTDIR)$(PREFIX)/lib/nom/
+	install -m 644 README.md ARCHITECTURE.md $(wildcard docs/*.md) $(DESTDIR)$(PREFIX)/share/doc/nom/
+
+clean:
+	rm -rf build
+
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+.SECONDARY:

@@ -1,0 +1,108 @@
+/*
+ * Trials: starts a target (a nom guest), drives a load, measures. Knows no SQL and prints nothing;
+ * hands back filled records. All that it starts dies with the process that called it, and its
+ * network namespace with that; it leaves no file.
+ */
+#ifndef PROFILER_PROFILER_H
+#define PROFILER_PROFILER_H
+
+#include "record/trial.h"
+#include "workloads/load/load.h"
+#include <stddef.h>
+#include <sys/types.h>
+
+/* Where things are. profiler_paths fills it: environment NOM_HOME, or beside the running nomctl
+ * (../ of bin/ in the build tree, ../lib/nom when installed). */
+struct profiler_paths {
+    char kernel[512];    /* nom.elf */
+    char initrd[512];    /* initrd.cpio with all apps */
+    char app_elf[512];   /* to read its build id */
+};
+int profiler_paths(const char *app, struct profiler_paths *paths, char *why, size_t why_bytes);
+
+/* Accelerators (design, decision 2). */
+enum profiler_accel_kind {
+    PROFILER_ACCEL_ABSENT = 0,     /* cannot be opened, or the guest did not boot */
+    PROFILER_ACCEL_KVM = 1,        /* ring 0 and ring 3 at native speed */
+    PROFILER_ACCEL_KVM_RING3 = 2,  /* ring 3 native, ring 0 interpreted */
+    PROFILER_ACCEL_TCG = 3,
+    PROFILER_ACCEL_SLOW = 4,       /* runs, but both rings are slow: not worth using */
+};
+
+struct profiler_accel_check {
+    char name[TRIAL_NAME_BYTES]; /* "kvm", "tcg" */
+    enum profiler_accel_kind kind;
+    double ring0_ns, ring3_ns; /* of one dec/jnz iteration */
+    double boot_ms;            /* QEMU's start to the first line of the self-check */
+    char detail[256];          /* one sentence */
+};
+
+/* Boots the kernel's self-check under one accelerator. 0, or -1 (nothing to boot; why). */
+int profiler_accel_check(const struct profiler_paths *paths, const char *accel,
+                         struct profiler_accel_check *out, char *why, size_t why_bytes);
+/* "auto": checks both and takes the faster; "kvm", "tcg": checks that one. Sets chosen and reason
+ * (one sentence). 0 or -1 with why. */
+int profiler_accel_choose(const struct profiler_paths *paths, const char *wanted,
+                          char chosen[TRIAL_NAME_BYTES], char *reason, size_t reason_bytes,
+                          char *why, size_t why_bytes);
+
+/* Settings with everything about this machine filled in: versions, cores, pinning. */
+void profiler_settings_default(const struct profiler_paths *paths, const char *app,
+                               const char *accel, struct trial_settings *s);
+/* Machine in one line, for a session. */
+void profiler_machine(char *text, size_t bytes);
+
+/* Which network a trial may use here: "tap" (own namespace; needs root and /dev/net/tun) or "user"
+ * (QEMU's user network); why says what is missing for tap. */
+const char *profiler_network(char *why, size_t why_bytes);
+
+/* A running guest. */
+struct target {
+    pid_t pid;             /* QEMU */
+    int serial_fd;
+    char *serial_log;      /* all it has said so far, NUL-terminated */
+    size_t serial_bytes;
+    struct sockaddr_in service, control; /* where the app's ports are reached from this process */
+    char network[TRIAL_NAME_BYTES];
+    char interface[16];    /* of the host's end, "" with user network */
+    pid_t spinner;
+    struct trial_settings settings;
+};
+
+struct target_options {
+    const char *kernel_arguments; /* NULL: those of the settings' app, delay and kick */
+    double ready_timeout_seconds; /* until the app says it is ready */
+};
+
+/* Enters a fresh network namespace (this process stays in it), starts QEMU, waits until the app is
+ * ready, pins. 0, or -1 with why; the serial log is kept in target either way: target_stop it. */
+int target_start(struct target *t, const struct profiler_paths *paths,
+                 const struct trial_settings *s, const struct target_options *options,
+                 volatile const int *stop, char *why, size_t why_bytes);
+/* Reads what the guest has printed; -1 if QEMU has ended (its exit in *status if not NULL). */
+int target_pump(struct target *t, int *status);
+void target_stop(struct target *t);
+
+/* Control requests to a running app, over any reachable address. 0, or -1 with why (the app's own
+ * words if it refused). */
+int control_connect(const struct sockaddr_in *address, double timeout_seconds, char *why,
+                    size_t why_bytes); /* a socket */
+int control_statistics(int fd, struct nom_statistics *out, char *why, size_t why_bytes);
+int control_delay(int fd, double delay_us, enum nom_kick kick, char *why, size_t why_bytes);
+int control_price(int fd, double usd_per_gbit, char *why, size_t why_bytes);
+int control_table(int fd, const void *file, size_t bytes, char *why, size_t why_bytes);
+int control_utility(int fd, const struct nom_utility *u, char *why, size_t why_bytes);
+
+/* Measures one phase of load against a running target into t->result: load, counters, CPU use,
+ * wire bytes. The target goes on. */
+void profiler_measure(struct target *target, const struct trial_settings *s, struct trial *t,
+                      volatile const int *stop);
+
+#define PROFILER_OTHER_CPU_MAX 0.30 /* cores others may use before a trial counts as noisy */
+
+/* One whole trial: start, load, measure, stop. Never fails: the result's status tells. *stop
+ * non-zero ends it early as TRIAL_ABORTED. */
+void profiler_trial(const struct profiler_paths *paths, const struct trial_settings *s,
+                    struct trial *t, volatile const int *stop);
+
+#endif

@@ -1,0 +1,44 @@
+/*
+ * An app's private network: one NIC, the batching delay W, one lwIP stack (raw API). The app calls
+ * net_poll in its loop; everything else happens from there, on one core, without a lock, an
+ * allocation from anything but fixed pools, or a system call.
+ *
+ *   wire -> NIC -> batch (W) -> lwIP -> app callbacks -> lwIP -> batch -> NIC -> wire
+ *
+ * Apps use lwIP's tcp_* directly (lwip/tcp.h) after net_open.
+ */
+#ifndef NET_NET_H
+#define NET_NET_H
+
+#include "runtime/abi/control.h"
+#include "runtime/abi/knobs.h"
+#include <stdbool.h>
+#include <stdint.h>
+
+struct net_config {
+    uint32_t address_be, netmask_be, gateway_be; /* IPv4, network byte order; gateway 0: none */
+    double delay_us;
+    enum nom_kick kick;
+};
+
+/* Parses "10.0.0.2/24" (address and mask of config) or a bare address; 0 or -1. */
+int net_parse_cidr(const char *text, uint32_t *address_be, uint32_t *netmask_be);
+
+/* Opens NIC and stack. 0, or -1 with one line in why. Once per app. */
+int net_open(const struct net_config *config, char *why, uint32_t why_bytes);
+
+/* One turn: reap, receive as the batch decides, timers, transmit as the batch decides. Returns
+ * true if it did anything. */
+bool net_poll(void);
+
+/* W, at any moment; in force at once, also for packets already held. Restarts the hold maxima. */
+void net_set_batching(double delay_us, enum nom_kick kick);
+void net_get_batching(double *delay_us, enum nom_kick *kick);
+
+void net_counters(struct nom_net_counters *out);
+
+/* True while no open connection could send more: a held receive batch has nothing to wait for.
+ * Called by net itself; exposed for tests. */
+bool net_nothing_to_wait_for(void);
+
+#endif

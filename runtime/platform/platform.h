@@ -1,0 +1,49 @@
+/*
+ * What an application stands on, whichever floor is below: our kernel (platform/nom) or, later, an
+ * ordinary Linux process. Interfaces here are at the bottom; the folders that implement them are
+ * at the top and may include anything of runtime/ but kernel/.
+ */
+#ifndef PLATFORM_PLATFORM_H
+#define PLATFORM_PLATFORM_H
+
+#include "runtime/abi/board.h"
+#include <stddef.h>
+#include <stdint.h>
+
+/* Time. The TSC is the clock of the data path; tsc_hz is set before plat_main runs. */
+extern uint64_t plat_tsc_hz;
+
+static inline uint64_t plat_now_tsc(void) {
+    uint32_t low, high;
+    __asm__ volatile("rdtsc" : "=a"(low), "=d"(high));
+    return (uint64_t)high << 32 | low;
+}
+/* Microseconds since plat_start; nanoseconds of an interval. Both without overflow for years. */
+uint64_t plat_now_us(void);
+uint64_t plat_tsc_to_ns(uint64_t tsc);
+uint64_t plat_us_to_tsc(double us);
+
+/* Memory that devices may reach: zeroed, physically contiguous, at least 4096-byte aligned, never
+ * given back. NULL where there is none left. Meant for start-up, not for the data path. */
+void *plat_dma_alloc(size_t bytes);
+/* Address by which a device reaches p, which lies in memory of plat_dma_alloc or in a file of the
+ * initrd (both contiguous). Pure arithmetic: no call, safe on the data path. 0 if p is neither. */
+uint64_t plat_dma_address(const void *p);
+
+/* Files packed with the app, read-only, whole in memory. 0 and sets *data, *bytes, or -1. Path as
+ * packed: "www/index.html". plat_file_next lists them: index from 0; NULL past the last. */
+int plat_file(const char *path, const void **data, size_t *bytes);
+const char *plat_file_next(size_t index, const void **data, size_t *bytes);
+
+/* The bulletin board. */
+const struct nom_board *plat_board(void);
+
+/* One line to the console; printf-like, newline added, cut at 1,000 characters. Control plane. */
+void plat_log(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* Ends the app; 0 is success, at most NOM_EXIT_STATUS_MAX. */
+_Noreturn void plat_exit(int status);
+
+/* The app's entry point, defined by the app. Its return value is the exit status. */
+int plat_main(int argc, char **argv);
+
+#endif

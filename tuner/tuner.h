@@ -1,0 +1,60 @@
+/*
+ * From trials to operating points to a table. Statistics by GSL. No I/O.
+ */
+#ifndef TUNER_TUNER_H
+#define TUNER_TUNER_H
+
+#include "record/trial.h"
+#include "runtime/abi/table.h"
+#include <stddef.h>
+#include <stdint.h>
+
+#define TUNER_RUNS_MAX 64u
+
+/* One operating point: the good trials of one load, W and kick, summed up. Medians over trials. */
+struct tuner_point {
+    char load[TRIAL_NAME_BYTES];
+    uint32_t connections;
+    double delay_us;
+    uint32_t kick;
+    double throughput_ops, throughput_low, throughput_high; /* median; least and greatest */
+    double latency_mean_us, latency_low_us, latency_high_us;
+    double jitter_us;
+    double latency_p50_us, latency_p90_us, latency_p99_us, latency_p999_us;
+    double useful_gbit_per_s, gbit_out_per_s, cpu_s_per_s;
+    double cv; /* coefficient of variation of throughput over the trials; 0 if only one */
+    uint32_t repeats;
+    int on_frontier; /* over throughput (up), mean latency and jitter (down), within its load */
+    int64_t run_id[TUNER_RUNS_MAX];
+    uint32_t run_count;
+};
+
+/* Sums up trials (only TRIAL_OK count) into points sorted by connections, kick, delay, frontier
+ * marked. *points is malloc'd, *count of them. 0 or -ENOMEM. ids[i] is trials[i]'s run id. */
+int tuner_points(const struct trial *trials, const int64_t *ids, size_t n,
+                 struct tuner_point **points, size_t *count);
+
+/* Q(z) by GSL: econ_normal_tail_fn for host tools. */
+double tuner_normal_tail(double z);
+
+/* What a table says of itself. */
+struct tuner_table_info {
+    char app[NOM_TABLE_NAME_BYTES], target[NOM_TABLE_NAME_BYTES], accel[NOM_TABLE_NAME_BYTES];
+    char app_build_id[64];
+    int64_t session_id, built_unix_s;
+    struct nom_utility utility;
+};
+
+/* Builds a table file in memory from all points (rows off the frontier too, marked: a utility may
+ * weigh what the frontier does not). *file is malloc'd. 0, -EINVAL (no points, too many) or
+ * -ENOMEM. */
+int tuner_table(const struct tuner_table_info *info, const struct tuner_point *points,
+                size_t count, void **file, size_t *bytes);
+
+/* Utility from text: "penalty:alpha=20,x=100,l0_us=750", "refund", "bonus:gamma=0.01,delta=inf",
+ * "simple:alpha=20,l0_us=750". What is not named keeps its default. 0, or -1 with why. */
+int tuner_utility_parse(const char *text, struct nom_utility *u, char *why, size_t why_bytes);
+/* The canonical text of u, in buf. */
+void tuner_utility_format(const struct nom_utility *u, char *buf, size_t bytes);
+
+#endif

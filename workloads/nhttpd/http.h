@@ -1,0 +1,76 @@
+/*
+ * nhttpd's logic: bytes of a client in, bytes to send out. Knows no socket, clock or file system,
+ * so that the same code serves over lwIP, over Linux sockets, and in tests.
+ *
+ * HTTP/1.1 and 1.0: GET and HEAD, keep-alive, pipelining, Connection: close, content types,
+ * 200 404 400 405 414 431 501 503. Bodies of requests are refused (400/501); any bytes at all may
+ * come: the worst that follows is an error reply and a close.
+ *
+ * Flow: feed what arrived with http_input; then, as long as there is room to send, take spans from
+ * http_output and tell what was sent with http_sent. While replies are pending http_input may take
+ * less than given: keep the rest and feed it again after http_sent.
+ */
+#ifndef NHTTPD_HTTP_H
+#define NHTTPD_HTTP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define HTTP_REQUEST_LINE_MAX 2048u /* longer: 414 */
+#define HTTP_HEADERS_MAX 8192u      /* of one request, request line included; longer: 431 */
+#define HTTP_REPLY_HEAD_MAX 256u
+#define HTTP_PIPELINE_MAX 16u       /* replies waiting to be sent on one connection */
+
+struct http_file {
+    const void *data;
+    size_t bytes;
+};
+
+struct http_site {
+    /* The file behind an absolute path ("/a/b.css", decoded, no "." or ".." parts, "/" has become
+     * "/index.html"); 0 or -1 if there is none. The data outlives every connection. */
+    int (*find)(void *context, const char *path, struct http_file *file);
+    void *context;
+    bool refusing; /* answer every request 503: nothing earns (spec U6) */
+    uint64_t requests, refused, errors; /* counted by http_input: 200s, 503s, other 4xx/5xx */
+};
+
+struct http_reply {
+    char head[HTTP_REPLY_HEAD_MAX];
+    uint32_t head_bytes;
+    uint32_t head_sent;
+    const unsigned char *body; /* NULL if none (HEAD) */
+    size_t body_bytes, body_sent;
+    bool close; /* after this reply */
+};
+
+struct http_connection {
+    struct http_site *site;
+    char request[HTTP_HEADERS_MAX]; /* the request being gathered */
+    uint32_t request_bytes;
+    struct http_reply reply[HTTP_PIPELINE_MAX]; /* ring */
+    uint32_t reply_first, reply_count;
+    bool closing; /* no more requests are read */
+};
+
+struct http_span {
+    const void *data;
+    size_t bytes;
+    bool stable; /* lies in a file: need not be copied */
+};
+
+void http_init(struct http_connection *c, struct http_site *site);
+/* Takes bytes[n]; returns how many were used (all, unless the pipeline is full or the connection
+ * is closing, in which case the rest of a closing connection's bytes are used up and ignored). */
+size_t http_input(struct http_connection *c, const void *bytes, size_t n);
+/* Up to n spans to send, in order; returns how many. */
+size_t http_output(const struct http_connection *c, struct http_span *spans, size_t n);
+/* bytes of that were sent (or copied). */
+void http_sent(struct http_connection *c, size_t bytes);
+/* Nothing left to send and the connection is to be closed. */
+bool http_finished(const struct http_connection *c);
+/* Is a request half read, or a reply not sent whole? (a connection in progress) */
+bool http_busy(const struct http_connection *c);
+
+#endif
