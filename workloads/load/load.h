@@ -29,7 +29,16 @@ struct load_config {
     double timeout_seconds;  /* no reply at all for so long: the load gives up */
 };
 
+/* Where a load stands, so that a profiler samples its own counters within the recorded time. */
+enum load_phase {
+    LOAD_PHASE_WARMUP = 0,
+    LOAD_PHASE_RECORDING = 1,
+    LOAD_PHASE_ENDED = 2,
+};
+
 struct load_result {
+    volatile int phase;        /* enum load_phase, written by whoever runs the client (wrk:
+                                  by load_poll in the parent, as well as can be told) */
     bool done;                 /* the client ran to its end */
     char error[LOAD_ERROR_BYTES]; /* why not, or empty */
     uint64_t replies;          /* status 200, whole */
