@@ -5,7 +5,8 @@
  * NOM_KNOBS(X):  X(ID, id, name, unit, least, greatest, initial, help)
  * NOM_USES(X):   X(ID, id, name, unit of use, unit of price, help)
  *
- * The numbers stand in table files: never change one, only add.
+ * The numbers stand in table files: never change one, only add. A knob without a unit is a choice
+ * among whole numbers.
  */
 #ifndef NOM_ABI_KNOBS_H
 #define NOM_ABI_KNOBS_H

@@ -10,7 +10,9 @@
  * Valid: magic and version ours; the sizes agree with each other and with the file's length; the
  * CRC-32 (IEEE 802.3, of the whole file with crc32 = 0) matches; counts in range and row_count > 0;
  * ids known and each once; every number finite and not negative (delta_usd_per_gbit may be
- * +infinity); text fields NUL-terminated; knobs within the limits of knobs.h; reserved fields 0.
+ * +infinity); a utility of a known kind; text fields printable ASCII, then NUL to their end; rows
+ * in order of connections, the least 1 or more; knobs within the limits of knobs.h; reserved fields,
+ * unknown flags, and what stands past knob_count and use_count 0.
  */
 #ifndef NOM_ABI_TABLE_H
 #define NOM_ABI_TABLE_H

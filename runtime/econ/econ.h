@@ -28,8 +28,15 @@ struct nom_utility econ_utility_default(enum nom_utility_kind kind);
 int econ_utility_check(const struct nom_utility *u, const char **why);
 
 /* What users pay for one Gbit at mean latency latency_s and standard deviation jitter_s, before
- * cost, $/Gbit: the bracket of equations 1 to 4 without P. jitter_s = 0 makes N a step. Weakly
- * decreasing in both (spec U5). May be 0, never negative. */
+ * cost, $/Gbit: the bracket of equations 1 to 4 without P. jitter_s = 0 makes N a step: 1 if
+ * L > L0, else 0. May be 0, never negative.
+ *
+ * Weakly decreasing in latency, always. Weakly decreasing in jitter (spec U5) for simple, refund and
+ * bonus, which do not look at it, and for penalty where X >= 2 or L <= L0: beyond L0 more spread
+ * means more replies in time, but there N > 1/2, and X N >= 1 leaves no revenue to change. Only a
+ * penalty with X < 2 rewards jitter, and only past L0.
+ *
+ * A bonus takes a latency under 1 ns for 1 ns. tail must give 0 to 1, falling; tail(0) = 1/2. */
 double econ_value_usd_per_gbit(const struct nom_utility *u, double latency_s, double jitter_s,
                                econ_normal_tail_fn tail);
 
@@ -39,13 +46,16 @@ void econ_revenue(const struct nom_utility *u, const struct nom_table_row *rows,
 
 #define ECON_NO_ROW ((size_t)-1)
 
-/* A table made ready for choosing: arrays the caller owns, one place a row. */
+/* A table made ready for choosing. Its rows stand in the table's order, which is by connections
+ * (econ_table_check), so that the rows of one load level are neighbours. */
 struct econ_choice_set {
     size_t rows;
-    size_t uses;                                 /* header.use_count */
+    size_t uses;   /* header.use_count */
+    size_t levels; /* load levels, ascending */
     double revenue_usd_per_s[NOM_TABLE_ROWS_MAX];
-    double use[NOM_TABLE_ROWS_MAX][NOM_USES_MAX];
-    double connections[NOM_TABLE_ROWS_MAX];
+    double use[NOM_USES_MAX][NOM_TABLE_ROWS_MAX]; /* by use, then row; the first `uses` of them */
+    double level[NOM_TABLE_ROWS_MAX];             /* connections of each level */
+    uint16_t first[NOM_TABLE_ROWS_MAX + 1];       /* level l: rows first[l] to first[l + 1] - 1 */
 };
 
 /* Fills a choice set from a table already checked (econ_table_check). */
@@ -58,18 +68,21 @@ double econ_profit(const struct econ_choice_set *set, size_t row, const double *
 
 /* The row of highest profit among those measured at load level `connections` (a value that
  * econ_load_level returned), and its profit. ECON_NO_ROW where every row loses (profit <= 0 is
- * not worth sending for: U6) or none has that level; *profit is then 0. Ties: the first row. */
+ * not worth sending for: U6), none has that level, or a price is not a number; *profit is then 0.
+ * Ties: the first row. */
 size_t econ_choose(const struct econ_choice_set *set, double connections, const double *price_usd,
                    double *profit_usd_per_s);
 
 /* The load level of the table nearest to an estimated number of connections, by ratio (nearest
- * logarithm); a level below one connection counts as one. */
+ * logarithm); an estimate below one connection counts as one. Ties: the lower. 0 if the set is
+ * empty. */
 double econ_load_level(const struct econ_choice_set *set, double estimate);
 
 /* Table files (abi/table.h). */
 
 /* Checks bytes[n] in full: 0 and sets *h and *rows to point into it, or -1 with why[why_bytes]
- * saying what is wrong and where. bytes must be 8-byte aligned. */
+ * saying what is wrong and where (rows count from 0). bytes must be 8-byte aligned; any content
+ * and length is safe. */
 int econ_table_check(const void *bytes, size_t n, const struct nom_table_header **h,
                      const struct nom_table_row **rows, char *why, size_t why_bytes);
 
