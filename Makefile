@@ -112,6 +112,11 @@ $(BUILD)/bin/nomctl: $(NOMCTL_OBJ) $(BUILD)/libhost.a
 	@mkdir -p $(@D)
 	$(CC) $(HOST_LDFLAGS) $^ $(HOST_LDLIBS) -o $@
 
+BENCH_OBJ := $(patsubst %.c,$(BUILD)/host/%.o,$(wildcard tests/bench/*.c))
+$(BUILD)/bin/nom-bench: $(BENCH_OBJ) $(BUILD)/libhost.a
+	@mkdir -p $(@D)
+	$(CC) $(HOST_LDFLAGS) $^ $(HOST_LDLIBS) -o $@
+
 TEST_HELP_OBJ := $(TEST_HELP_SRC:%.c=$(BUILD)/host/%.o)
 $(BUILD)/tests/unit/%: $(BUILD)/host/tests/unit/%.o $(TEST_HELP_OBJ) $(BUILD)/libparts.a $(BUILD)/libhost.a
 	@mkdir -p $(@D)
@@ -165,8 +170,8 @@ check-quick: all
 	tests/run quick
 check:
 	./check
-bench: all
-	tests/bench/run
+bench: all $(BUILD)/bin/nom-bench
+	$(BUILD)/bin/nom-bench --db $(BUILD)/bench.db $(BENCH)
 lint:
 	tests/run lint
 format:
