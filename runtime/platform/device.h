@@ -1,0 +1,17 @@
+/*
+ * Devices as drivers take them on the nom floor: by PCI vendor and device id. The device then
+ * belongs to this app until it ends; its BARs are mapped (uncached), memory decoding and bus
+ * mastering are on, INTx is off, and config holds its configuration space.
+ */
+#ifndef PLATFORM_DEVICE_H
+#define PLATFORM_DEVICE_H
+
+#include "runtime/abi/syscall.h"
+
+/* Acquires the first PCI function that no app owns, of this vendor and with one of the n device
+ * ids. 0 and fills out, or a negated enum nom_error: -NOM_ENOENT if there is none (left),
+ * -NOM_ENOMEM if its BARs find no room. Start-up only: it makes several system calls. */
+int plat_device_acquire(uint16_t vendor, const uint16_t *devices, unsigned n,
+                        struct nom_device *out);
+
+#endif
