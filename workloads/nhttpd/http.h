@@ -18,9 +18,9 @@
 #include <stdint.h>
 
 #define HTTP_REQUEST_LINE_MAX 2048u /* longer: 414 */
-#define HTTP_HEADERS_MAX 8192u      /* of one request, request line included; longer: 431 */
-#define HTTP_REPLY_HEAD_MAX 256u
-#define HTTP_PIPELINE_MAX 16u       /* replies waiting to be sent on one connection */
+#define HTTP_HEADERS_MAX      8192u /* of one request, request line included; longer: 431 */
+#define HTTP_REPLY_HEAD_MAX   256u
+#define HTTP_PIPELINE_MAX     16u /* replies waiting to be sent on one connection */
 
 struct http_file {
     const void *data;
@@ -32,26 +32,40 @@ struct http_site {
      * "/index.html"); 0 or -1 if there is none. The data outlives every connection. */
     int (*find)(void *context, const char *path, struct http_file *file);
     void *context;
-    bool refusing; /* answer every request 503: nothing earns (spec U6) */
+    bool refusing;                      /* answer every request 503: nothing earns (spec U6) */
     uint64_t requests, refused, errors; /* counted by http_input: 200s, 503s, other 4xx/5xx */
 };
 
+/* What the lines of a request read so far have said. */
+struct http_request {
+    struct http_file file; /* to answer with, if status is 200 */
+    const char *type;      /* its content type */
+    uint32_t head_bytes;   /* of the whole lines read; 0: the request line is still to come */
+    uint16_t status;
+    bool head_only;                     /* HEAD */
+    bool http_1_0;                      /* the version */
+    bool host, keep_alive, close;       /* seen: Host, Connection's tokens */
+    bool content_length, body, encoded; /* seen: Content-Length, one above 0, Transfer-Encoding */
+};
+
 struct http_reply {
-    char head[HTTP_REPLY_HEAD_MAX];
+    char head[HTTP_REPLY_HEAD_MAX]; /* with the few words of an error's body */
     uint32_t head_bytes;
     uint32_t head_sent;
-    const unsigned char *body; /* NULL if none (HEAD) */
+    const unsigned char *body; /* in a file; NULL if none */
     size_t body_bytes, body_sent;
     bool close; /* after this reply */
 };
 
 struct http_connection {
     struct http_site *site;
-    char request[HTTP_HEADERS_MAX]; /* the request being gathered */
-    uint32_t request_bytes;
+    struct http_request request;
+    char line[HTTP_HEADERS_MAX]; /* a line that has not arrived whole; others are read in place */
+    uint32_t line_bytes;
     struct http_reply reply[HTTP_PIPELINE_MAX]; /* ring */
     uint32_t reply_first, reply_count;
     bool closing; /* no more requests are read */
+    bool broken;  /* closing for an error: the client may still be sending what is not read */
 };
 
 struct http_span {
