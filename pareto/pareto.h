@@ -19,8 +19,8 @@ int pareto_frontier(const double *points, size_t n, size_t d, const int *sense, 
 int pareto_dominates(const double *a, const double *b, size_t d, const int *sense);
 
 /* Hypervolume that the frontier of n points covers with respect to a reference point that is worse
- * in every dimension (points that are not better than it everywhere count nothing). d = 1, 2 or 3;
- * -1.0 otherwise or out of memory. */
+ * in every dimension (points that are not better than it everywhere, or not finite, count nothing).
+ * O(n log n) for d <= 2, O(n^2) for d = 3; -1.0 for other d or out of memory. */
 double pareto_hypervolume(const double *points, size_t n, size_t d, const int *sense,
                           const double *reference);
 

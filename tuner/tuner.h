@@ -46,15 +46,18 @@ struct tuner_table_info {
 };
 
 /* Builds a table file in memory from all points (rows off the frontier too, marked: a utility may
- * weigh what the frontier does not). *file is malloc'd. 0, -EINVAL (no points, too many) or
- * -ENOMEM. */
+ * weigh what the frontier does not). points in tuner_points' order. Where the wire was not counted
+ * (gbit_out_per_s 0), the row's use is the useful throughput, its floor. *file is malloc'd. 0,
+ * -ENOMEM, or -EINVAL: no points, too many, or something that econ_table_check refuses. */
 int tuner_table(const struct tuner_table_info *info, const struct tuner_point *points,
                 size_t count, void **file, size_t *bytes);
 
 /* Utility from text: "penalty:alpha=20,x=100,l0_us=750", "refund", "bonus:gamma=0.01,delta=inf",
- * "simple:alpha=20,l0_us=750". What is not named keeps its default. 0, or -1 with why. */
+ * "simple:alpha=20,l0_us=750". What is not named keeps its default. 0, or -1 with why, *u as it
+ * was. */
 int tuner_utility_parse(const char *text, struct nom_utility *u, char *why, size_t why_bytes);
-/* The canonical text of u, in buf. */
+/* The canonical text of u, in buf: its kind and that kind's keys, which read back as u (l0 to its
+ * last binary place). 160 bytes hold any. */
 void tuner_utility_format(const struct nom_utility *u, char *buf, size_t bytes);
 
 #endif
