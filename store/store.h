@@ -39,7 +39,7 @@ const char *store_error_text(const struct store *store);
 
 struct store_session {
     int64_t id;
-    int64_t started_unix_us;
+    int64_t started_unix_us;    /* 0: store_session_begin fills in the present */
     int64_t ended_unix_us;      /* 0 while under way, or if it was killed */
     char command[TRIAL_NAME_BYTES]; /* "profile", "run", "compare", "bench" */
     char app[TRIAL_NAME_BYTES], target[TRIAL_NAME_BYTES], accel[TRIAL_NAME_BYTES];
