@@ -1,0 +1,188 @@
+/*
+ * The client's loop: what epoll reports, then what the clock says. Time is looked at once a turn:
+ * start_ns begins recording, end_ns (or the last request that requests_max allows) ends it; every
+ * SCAN_NS, and when a back-off runs out, all connections are looked at.
+ */
+#include "workloads/load/client.h"
+#include "workloads/load/process.h"
+#include <arpa/inet.h>
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+
+#define EVENTS          256
+#define SCAN_NS         100000000u
+#define CONNECT_STEP_NS 20000u /* between one connection's first connect and the next one's */
+#define SPARE_FILES     16u
+
+/* Errors of set-up and the reason why a run is worth nothing; the first one stays. */
+static void set_error(struct client *client, const char *what, const char *why) {
+    char *error = client->result->error;
+    if (error[0] == '\0') {
+        snprintf(error, LOAD_ERROR_BYTES, "%s: %s", what, why);
+    }
+}
+
+static void set_error_no_reply(struct client *client, uint64_t waited_ns) {
+    char host[INET_ADDRSTRLEN], what[128];
+    inet_ntop(AF_INET, &client->config->server.sin_addr, host, sizeof host);
+    snprintf(what, sizeof what, "no reply from %s port %u for %.1f s", host,
+             ntohs(client->config->server.sin_port), (double)waited_ns / 1e9);
+    set_error(client, what, client->failure != NULL ? client->failure : "it sent nothing");
+}
+
+static bool allow_files(struct client *client) {
+    struct rlimit limit;
+    rlim_t need = client->config->connections + SPARE_FILES;
+    getrlimit(RLIMIT_NOFILE, &limit);
+    if (limit.rlim_cur >= need) {
+        return true;
+    }
+    limit.rlim_cur = need;
+    if (limit.rlim_max < need) {
+        limit.rlim_max = need; /* allowed to root only */
+    }
+    if (setrlimit(RLIMIT_NOFILE, &limit) != 0) {
+        set_error(client, "too many connections for the limit of open files", "see ulimit -Hn");
+        return false;
+    }
+    return true;
+}
+
+static bool set_up(struct client *client) {
+    const struct load_config *config = client->config;
+    int error = load_process_pin(config->core);
+    if (error != 0) {
+        set_error(client, "cannot pin the client to its core", strerrordesc_np(-error));
+        return false;
+    }
+    if (!allow_files(client)) {
+        return false;
+    }
+    char host[INET_ADDRSTRLEN];
+    inet_ntop(AF_INET, &config->server.sin_addr, host, sizeof host);
+    int n =
+        snprintf(client->request, sizeof client->request,
+                 "GET %s HTTP/1.1\r\nHost: %s:%u\r\n%s\r\n", config->path, host,
+                 ntohs(config->server.sin_port), config->keep_alive ? "" : "Connection: close\r\n");
+    client->request_bytes = (size_t)n;
+    client->epoll = epoll_create1(EPOLL_CLOEXEC);
+    client->connections =
+        mmap(NULL, config->connections * sizeof *client->connections, PROT_READ | PROT_WRITE,
+             MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+    if (client->epoll < 0 || client->connections == MAP_FAILED) {
+        set_error(client, "cannot set up the client", strerrordesc_np(errno));
+        return false;
+    }
+    uint64_t now_ns = client_clock_ns();
+    for (uint32_t i = 0; i < config->connections; i++) {
+        client->connections[i].fd = -1;
+        client->connections[i].retry_ns = now_ns + i * CONNECT_STEP_NS;
+    }
+    client->start_ns = now_ns + (uint64_t)(config->warmup_seconds * 1e9);
+    client->end_ns = client->start_ns + (uint64_t)(config->seconds * 1e9);
+    client->reply_last_ns = now_ns;
+    hist_init(&client->result->latency);
+    return true;
+}
+
+/* Looks at every connection; returns when to do so next, at the latest. */
+static uint64_t scan(struct client *client, uint64_t now_ns) {
+    client->next_retry_ns = UINT64_MAX;
+    for (uint32_t i = 0; i < client->config->connections; i++) {
+        struct connection *c = &client->connections[i];
+        if (c->state != CONNECTION_WAITING) {
+            connection_check(client, c, now_ns);
+        } else if (c->retry_ns <= now_ns) {
+            connection_open(client, c);
+        } else if (c->retry_ns < client->next_retry_ns) {
+            client->next_retry_ns = c->retry_ns;
+        }
+    }
+    return now_ns + SCAN_NS;
+}
+
+static uint64_t least(uint64_t a, uint64_t b) {
+    return a < b ? a : b;
+}
+
+/* For epoll_wait: not before then. */
+static int milliseconds_until(uint64_t then_ns, uint64_t now_ns) {
+    return then_ns <= now_ns ? 0 : (int)((then_ns - now_ns + 999999) / 1000000);
+}
+
+static double cpu_seconds(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+static void set_result(struct client *client, uint64_t stopped_ns, double cpu) {
+    struct load_result *r = client->result;
+    const struct hist *h = &r->latency;
+    r->seconds = stopped_ns > client->start_ns ? (double)(stopped_ns - client->start_ns) / 1e9 : 0;
+    r->throughput_ops = r->seconds > 0 ? (double)r->replies / r->seconds : 0;
+    r->client_cpu_seconds = cpu;
+    r->latency_mean_us = hist_mean_ns(h) / 1e3;
+    r->jitter_us = hist_deviation_ns(h) / 1e3;
+    r->latency_p50_us = hist_quantile_ns(h, 0.5) / 1e3;
+    r->latency_p90_us = hist_quantile_ns(h, 0.9) / 1e3;
+    r->latency_p99_us = hist_quantile_ns(h, 0.99) / 1e3;
+    r->latency_p999_us = hist_quantile_ns(h, 0.999) / 1e3;
+    r->has_histogram = true;
+}
+
+static void loop(struct client *client) {
+    const struct load_config *config = client->config;
+    struct epoll_event events[EVENTS];
+    uint64_t begun_ns = client->reply_last_ns, now_ns = begun_ns;
+    uint64_t timeout_ns = (uint64_t)(config->timeout_seconds * 1e9);
+    uint64_t next_scan_ns = scan(client, now_ns);
+    double cpu_at_start = 0;
+    bool recording = false, gave_up = false;
+    for (;;) {
+        if (!recording && now_ns >= client->start_ns) {
+            recording = true;
+            cpu_at_start = cpu_seconds();
+            client->result->phase = LOAD_PHASE_RECORDING;
+        }
+        gave_up = now_ns >= client->reply_last_ns + timeout_ns;
+        bool all = config->requests_max > 0 && client->finished == config->requests_max;
+        if (now_ns >= client->end_ns || gave_up || all) {
+            break;
+        }
+        if (now_ns >= least(next_scan_ns, client->next_retry_ns)) {
+            next_scan_ns = scan(client, now_ns);
+        }
+        uint64_t then_ns = least(least(next_scan_ns, client->next_retry_ns),
+                                 least(client->end_ns, client->reply_last_ns + timeout_ns));
+        then_ns = recording ? then_ns : least(then_ns, client->start_ns);
+        int n = epoll_wait(client->epoll, events, EVENTS, milliseconds_until(then_ns, now_ns));
+        for (int i = 0; i < n; i++) {
+            connection_event(client, events[i].data.ptr, events[i].events);
+        }
+        now_ns = client_clock_ns();
+    }
+    double cpu = recording ? cpu_seconds() - cpu_at_start : 0;
+    client->result->phase = LOAD_PHASE_ENDED;
+    if (gave_up || client->replies_ever == 0) {
+        set_error_no_reply(client, now_ns - client->reply_last_ns);
+    }
+    bool all = config->requests_max > 0 && client->finished == config->requests_max;
+    set_result(client, all ? client->finished_last_ns : least(now_ns, client->end_ns), cpu);
+}
+
+void client_run(const struct load_config *config, struct load_result *result) {
+    static struct client client; /* one a process: this one ends after the run */
+    client.config = config;
+    client.result = result;
+    if (set_up(&client)) {
+        loop(&client);
+    }
+    result->phase = LOAD_PHASE_ENDED;
+    result->done = result->error[0] == '\0';
+}
