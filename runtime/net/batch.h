@@ -10,7 +10,12 @@
  * W = 0 natural: what is ready goes to the stack in one go, and one kick sends all it produced.
  * W = 0 strict: one frame to the stack, one kick for what it produced, then the next.
  *
- * Invariant: as long as the owner polls every d, no frame is held longer than W + d.
+ * Invariant: as long as the owner polls every d, no frame is held longer than W + d. (Strict holds
+ * none, but a frame may queue behind others.)
+ *
+ * Waiting frames are remembered as two groups: the oldest, all first seen at one moment, and the
+ * newer ones by the moment the first of them was seen. Where only part is handed over the next
+ * oldest is therefore judged as old as it is or older, never younger.
  */
 #ifndef NET_BATCH_H
 #define NET_BATCH_H
@@ -25,14 +30,16 @@ struct batch {
     uint32_t rx_limit; /* frames ready at which a receive batch is handed over at once */
     uint32_t tx_limit; /* frames placed at which a transmit batch is sent at once */
 
-    uint32_t rx_seen;          /* frames known to be ready and held */
-    uint64_t rx_oldest_tsc;    /* when the oldest of them was first seen */
-    uint32_t tx_held;          /* frames placed and not kicked */
+    uint32_t rx_oldest, rx_newer; /* frames known to be ready and held, by group */
+    uint64_t rx_oldest_tsc;       /* when each group was first seen */
+    uint64_t rx_newer_tsc;
+    uint32_t tx_held; /* frames placed and not kicked */
     uint64_t tx_oldest_tsc;
-    uint64_t last_poll_tsc;
+    uint64_t last_poll_tsc; /* 0: none yet */
 
     /* Since batch_set: longest holds and longest gap between polls. */
     uint64_t rx_hold_max_tsc, tx_hold_max_tsc, poll_gap_max_tsc;
+    /* Since batch_init. */
     uint64_t rx_batches, tx_batches;
 };
 
@@ -43,14 +50,14 @@ void batch_set(struct batch *b, uint64_t delay_tsc, enum nom_kick kick);
 /* How many frames to hand to the stack now, given how many are ready: 0 (hold), 1 (strict) or
  * ready. nothing_to_wait_for: no open connection could send more. Call once a poll. */
 uint32_t batch_rx(struct batch *b, uint64_t now_tsc, uint32_t ready, bool nothing_to_wait_for);
-/* The frames batch_rx asked for were handed over, taken of them; the rest stays held. */
+/* The oldest `taken` of the ready frames leave the ring for the stack; the rest stays held. */
 void batch_rx_done(struct batch *b, uint64_t now_tsc, uint32_t taken);
 
 /* One frame was placed in the transmit ring. */
 void batch_tx_placed(struct batch *b, uint64_t now_tsc);
 /* Should the NIC be kicked now? rx_ended: a receive hand-over (one frame's, if strict) has just
- * ended. ring_nearly_full as the NIC sees it. */
-bool batch_tx(struct batch *b, uint64_t now_tsc, bool rx_ended, bool ring_nearly_full);
+ * ended. ring_nearly_full as the NIC sees it. Within a hand-over ask only when it is. */
+bool batch_tx(const struct batch *b, uint64_t now_tsc, bool rx_ended, bool ring_nearly_full);
 /* It was kicked. */
 void batch_tx_done(struct batch *b, uint64_t now_tsc);
 

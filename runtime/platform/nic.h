@@ -63,6 +63,8 @@ struct nic_ops {
     bool (*tx_kick)(struct nic *nic);
     /* Cookies of up to n frames the device is done with. */
     uint32_t (*tx_reap)(struct nic *nic, void **cookies, uint32_t n);
+    /* Times the device was told of fresh receive buffers, so far: kicks beside those of tx_kick. */
+    uint64_t (*rx_kicks)(struct nic *nic);
     /* Errors of the device so far (ring or length that made no sense). */
     uint64_t (*errors)(struct nic *nic);
 };

@@ -1,0 +1,147 @@
+/*
+ * control_port.h. Each session takes one client's bytes in order: what lwIP received waits in
+ * `unread` until control_input has used it and there is room to send the reply. So a client that
+ * does not read its replies stops being read, and holds at most its TCP window.
+ *
+ * Session: FREE --accept--> OPEN --end of stream, protocol error--> (TCP closed) FREE
+ *                                --reset, no memory--> FREE
+ */
+#include "runtime/net/control_port.h"
+#include "lwip/tcp.h"
+#include <stdbool.h>
+#include <string.h>
+
+#define POLL_TICKS 2 /* of 2 * TCP_TMR_INTERVAL: retries what memory did not allow */
+
+struct session {
+    struct tcp_pcb *pcb; /* NULL: free */
+    struct pbuf *unread;
+    bool ended; /* no more bytes will come, or none are wanted */
+    struct control_session control;
+};
+
+static struct session sessions[CONTROL_PORT_SESSIONS_MAX];
+static const struct control_app *served;
+
+static void detach(struct session *s) {
+    if (s->unread != NULL) {
+        pbuf_free(s->unread);
+        s->unread = NULL;
+    }
+    s->pcb = NULL;
+}
+
+/* Closes, sending what is queued first. ERR_ABRT if the connection had to be aborted. */
+static err_t close_session(struct session *s) {
+    struct tcp_pcb *pcb = s->pcb;
+    if (s->unread != NULL) {
+        tcp_recved(pcb, s->unread->tot_len); /* else lwIP answers the close with a reset */
+    }
+    detach(s);
+    tcp_arg(pcb, NULL);
+    tcp_recv(pcb, NULL);
+    tcp_sent(pcb, NULL);
+    tcp_err(pcb, NULL);
+    tcp_poll(pcb, NULL, 0);
+    if (tcp_close(pcb) != ERR_OK) {
+        tcp_abort(pcb);
+        return ERR_ABRT;
+    }
+    return ERR_OK;
+}
+
+/* Feeds what is unread, one request at a time, as long as a reply would fit. */
+static err_t serve(struct session *s) {
+    unsigned char reply[CONTROL_REPLY_BYTES_MAX];
+    while (s->unread != NULL && tcp_sndbuf(s->pcb) >= sizeof reply &&
+           tcp_sndqueuelen(s->pcb) + 2 < TCP_SND_QUEUELEN) {
+        size_t used = 0, reply_bytes = 0;
+        int status = control_input(&s->control, served, s->unread->payload, s->unread->len, &used,
+                                   reply, &reply_bytes);
+        tcp_recved(s->pcb, (u16_t)used);
+        s->unread = pbuf_free_header(s->unread, (u16_t)used);
+        if (reply_bytes > 0 && tcp_write(s->pcb, reply, (u16_t)reply_bytes, TCP_WRITE_FLAG_COPY)) {
+            tcp_abort(s->pcb); /* on_error has let go of it */
+            return ERR_ABRT;
+        }
+        if (status != 0) {
+            return close_session(s);
+        }
+    }
+    if (s->ended && s->unread == NULL) {
+        return close_session(s);
+    }
+    return tcp_output(s->pcb) == ERR_ABRT ? ERR_ABRT : ERR_OK;
+}
+
+static err_t on_receive(void *argument, struct tcp_pcb *pcb, struct pbuf *p, err_t error) {
+    struct session *s = argument;
+    (void)pcb;
+    (void)error;
+    if (p == NULL) {
+        s->ended = true;
+    } else if (s->unread == NULL) {
+        s->unread = p;
+    } else {
+        pbuf_cat(s->unread, p);
+    }
+    return serve(s);
+}
+
+static err_t on_sent(void *argument, struct tcp_pcb *pcb, u16_t bytes) {
+    (void)pcb;
+    (void)bytes;
+    return serve(argument);
+}
+
+static err_t on_poll(void *argument, struct tcp_pcb *pcb) {
+    (void)pcb;
+    return serve(argument);
+}
+
+static void on_error(void *argument, err_t error) {
+    (void)error;
+    detach(argument);
+}
+
+static err_t on_accept(void *argument, struct tcp_pcb *pcb, err_t error) {
+    (void)argument;
+    if (pcb == NULL || error != ERR_OK) {
+        return ERR_VAL;
+    }
+    for (struct session *s = sessions; s < sessions + CONTROL_PORT_SESSIONS_MAX; s++) {
+        if (s->pcb == NULL) {
+            s->pcb = pcb;
+            s->ended = false;
+            control_session_init(&s->control);
+            tcp_arg(pcb, s);
+            tcp_recv(pcb, on_receive);
+            tcp_sent(pcb, on_sent);
+            tcp_poll(pcb, on_poll, POLL_TICKS);
+            tcp_err(pcb, on_error);
+            tcp_nagle_disable(pcb);
+            return ERR_OK;
+        }
+    }
+    tcp_abort(pcb);
+    return ERR_ABRT;
+}
+
+int control_port_open(uint16_t port, const struct control_app *app) {
+    struct tcp_pcb *pcb = tcp_new();
+    if (pcb == NULL) {
+        return -1;
+    }
+    if (tcp_bind(pcb, IP_ADDR_ANY, port) != ERR_OK) {
+        tcp_close(pcb);
+        return -1;
+    }
+    struct tcp_pcb *listening = tcp_listen(pcb);
+    if (listening == NULL) {
+        tcp_close(pcb);
+        return -1;
+    }
+    served = app;
+    tcp_accept(listening, on_accept);
+    return 0;
+}

@@ -1,0 +1,253 @@
+/*
+ * ethernet.h. With NICs that sum what they send, lwIP leaves the TCP checksum 0 and the
+ * pseudo-header's sum is put there just before the frame is placed; each retransmission does it
+ * anew.
+ */
+#include "runtime/net/ethernet.h"
+#include "lwip/etharp.h"
+#include "lwip/inet_chksum.h"
+#include "lwip/ip4.h"
+#include "lwip/netif.h"
+#include "lwip/pbuf.h"
+#include "lwip/priv/tcp_priv.h"
+#include "lwip/prot/tcp.h"
+#include "netif/ethernet.h"
+#include "runtime/platform/platform.h"
+#include <string.h>
+
+#define RX_BUFFERS_MAX      1024u /* greatest 2 * rx_size */
+#define REAP_BURST          32u
+#define TCP_CHECKSUM_OFFSET 16u
+#define ROOM_LEAST          (2u * NIC_TX_FRAGMENTS_MAX) /* descriptors */
+
+_Static_assert(PBUF_LINK_ENCAPSULATION_HLEN >= NIC_TX_HEADROOM, "room for the NIC's header");
+
+struct rx_pbuf {
+    struct pbuf_custom custom; /* first */
+    struct net_ethernet *ethernet;
+    uint32_t buffer;
+};
+
+static struct netif netif;
+static struct rx_pbuf rx_pbufs[RX_BUFFERS_MAX];
+
+/* ---- receive ---- */
+
+static void rx_free(struct pbuf *p) {
+    struct rx_pbuf *rx = (struct rx_pbuf *)(void *)p;
+    struct nic *nic = rx->ethernet->nic;
+    rx->ethernet->lent--;
+    nic->ops->rx_release(nic, rx->buffer);
+}
+
+static struct pbuf *lend(struct net_ethernet *e, const struct nic_rx_frame *frame) {
+    struct rx_pbuf *rx = &rx_pbufs[frame->buffer];
+    rx->custom.custom_free_function = rx_free;
+    rx->ethernet = e;
+    rx->buffer = frame->buffer;
+    struct pbuf *p = pbuf_alloced_custom(PBUF_RAW, (u16_t)frame->bytes, PBUF_REF, &rx->custom,
+                                         frame->data, (u16_t)frame->bytes);
+    e->lent++;
+    return p;
+}
+
+static struct pbuf *copy(struct net_ethernet *e, const struct nic_rx_frame *frame) {
+    struct pbuf *p = pbuf_alloc(PBUF_RAW, (u16_t)frame->bytes, PBUF_RAM);
+    if (p != NULL) {
+        memcpy(p->payload, frame->data, frame->bytes);
+    }
+    e->nic->ops->rx_release(e->nic, frame->buffer);
+    return p;
+}
+
+void net_ethernet_input(struct net_ethernet *e, const struct nic_rx_frame *frame) {
+    bool may_lend = e->lent < e->nic->rx_size && frame->buffer < RX_BUFFERS_MAX;
+    struct pbuf *p = may_lend ? lend(e, frame) : copy(e, frame);
+    if (p == NULL) {
+        e->counters->rx_dropped++;
+        return;
+    }
+    e->counters->rx_packets++;
+    e->counters->rx_bytes += frame->bytes;
+    if (frame->checksum_good) {
+        netif.chksum_flags &= (u16_t)~NETIF_CHECKSUM_CHECK_TCP;
+    } else {
+        netif.chksum_flags |= NETIF_CHECKSUM_CHECK_TCP;
+    }
+    ethernet_input(p, &netif);
+}
+
+/* ---- transmit ---- */
+
+bool net_ethernet_reap(struct net_ethernet *e) {
+    void *cookies[REAP_BURST];
+    uint32_t n, total = 0;
+    if (e->placed == 0) {
+        return false;
+    }
+    do {
+        n = e->nic->ops->tx_reap(e->nic, cookies, REAP_BURST);
+        for (uint32_t i = 0; i < n; i++) {
+            pbuf_free(cookies[i]);
+        }
+        e->placed -= n;
+        total += n;
+    } while (n == REAP_BURST);
+    if (total > 0 && e->blocked && !net_ethernet_nearly_full(e)) {
+        e->blocked = false;
+        tcp_txnow();
+    }
+    return total > 0;
+}
+
+void net_ethernet_kick(struct net_ethernet *e) {
+    if (e->nic->ops->tx_kick(e->nic)) {
+        e->counters->kicks++;
+    }
+    batch_tx_done(e->batch, plat_now_tsc());
+}
+
+bool net_ethernet_nearly_full(const struct net_ethernet *e) {
+    return e->nic->ops->tx_free(e->nic) < e->nic->tx_size / 4 + ROOM_LEAST;
+}
+
+/* Bytes before the payload that belong to the pbuf. */
+static size_t headroom(const struct pbuf *p) {
+    if ((p->type_internal & PBUF_TYPE_FLAG_STRUCT_DATA_CONTIGUOUS) == 0) {
+        return 0;
+    }
+    return (size_t)((const char *)p->payload - (const char *)p) - LWIP_MEM_ALIGN_SIZE(sizeof *p);
+}
+
+/* Makes the frame of a chain as it lies; -1 if it must be copied first. */
+static int describe(const struct pbuf *p, struct nic_tx_frame *frame) {
+    if (headroom(p) < NIC_TX_HEADROOM) {
+        return -1;
+    }
+    frame->fragments = 0;
+    for (const struct pbuf *q = p; q != NULL; q = q->next) {
+        if (q->len == 0) {
+            continue;
+        }
+        if (frame->fragments == NIC_TX_FRAGMENTS_MAX || plat_dma_address(q->payload) == 0) {
+            return -1;
+        }
+        frame->fragment[frame->fragments++] =
+            (struct nic_fragment){.data = q->payload, .bytes = q->len};
+        if (q->len == q->tot_len) {
+            break;
+        }
+    }
+    return 0;
+}
+
+/* Sets up the NIC's checksum if the frame is TCP whose headers lie in the first fragment. */
+static void offload(struct nic_tx_frame *frame) {
+    const struct nic_fragment *first = &frame->fragment[0];
+    char *data = first->data;
+    const struct eth_hdr *ethernet = (const struct eth_hdr *)(const void *)data;
+    const struct ip_hdr *ip = (const struct ip_hdr *)(const void *)(data + SIZEOF_ETH_HDR);
+    if (first->bytes < SIZEOF_ETH_HDR + IP_HLEN + TCP_HLEN ||
+        ethernet->type != PP_HTONS(ETHTYPE_IP) || IPH_PROTO(ip) != IP_PROTO_TCP) {
+        return;
+    }
+    uint32_t start = SIZEOF_ETH_HDR + IPH_HL_BYTES(ip);
+    if (first->bytes < start + TCP_HLEN) {
+        return;
+    }
+    struct tcp_hdr *tcp = (struct tcp_hdr *)(void *)(data + start);
+    uint32_t source = ip->src.addr, destination = ip->dest.addr;
+    uint32_t sum = (source & 0xffff) + (source >> 16) + (destination & 0xffff) +
+                   (destination >> 16) + PP_HTONS(IP_PROTO_TCP) +
+                   lwip_htons((u16_t)(lwip_ntohs(IPH_LEN(ip)) - IPH_HL_BYTES(ip)));
+    sum = (sum & 0xffff) + (sum >> 16);
+    sum = (sum & 0xffff) + (sum >> 16);
+    tcp->chksum = (u16_t)sum;
+    frame->checksum_start = (uint16_t)start;
+    frame->checksum_offset = TCP_CHECKSUM_OFFSET;
+}
+
+/* Places a frame; if the ring is full, once more after what it holds was sent. */
+static int place(struct net_ethernet *e, const struct nic_tx_frame *frame) {
+    struct nic *nic = e->nic;
+    if (nic->ops->tx_put(nic, frame) != 0) {
+        net_ethernet_kick(e);
+        void *cookies[REAP_BURST];
+        uint32_t n = nic->ops->tx_reap(nic, cookies, REAP_BURST);
+        for (uint32_t i = 0; i < n; i++) {
+            pbuf_free(cookies[i]);
+        }
+        e->placed -= n;
+        if (nic->ops->tx_put(nic, frame) != 0) {
+            return -1;
+        }
+    }
+    e->placed++;
+    return 0;
+}
+
+static err_t send(struct netif *interface, struct pbuf *p) {
+    struct net_ethernet *e = interface->state;
+    struct nic_tx_frame frame = {.cookie = p};
+    if (p->tot_len > NIC_FRAME_BYTES_MAX) {
+        e->counters->tx_dropped++;
+        return ERR_BUF;
+    }
+    if (describe(p, &frame) == 0) {
+        pbuf_ref(p);
+    } else {
+        p = pbuf_clone(PBUF_RAW_TX, PBUF_RAM, p);
+        if (p == NULL || describe(p, &frame) != 0) {
+            e->counters->tx_dropped++;
+            e->blocked = true;
+            return ERR_MEM;
+        }
+        frame.cookie = p;
+    }
+    if (e->nic->tx_checksum) {
+        offload(&frame);
+    }
+    uint32_t bytes = p->tot_len;
+    if (place(e, &frame) != 0) {
+        pbuf_free(p);
+        e->blocked = true;
+        return ERR_MEM;
+    }
+    e->counters->tx_packets++;
+    e->counters->tx_bytes += bytes;
+    batch_tx_placed(e->batch, e->batch->tx_held == 0 ? plat_now_tsc() : 0);
+    if (net_ethernet_nearly_full(e) && batch_tx(e->batch, 0, false, true)) {
+        net_ethernet_kick(e);
+    }
+    return ERR_OK;
+}
+
+/* ---- start-up ---- */
+
+static err_t set_up(struct netif *interface) {
+    const struct net_ethernet *e = interface->state;
+    interface->name[0] = 'e';
+    interface->name[1] = 'n';
+    interface->output = etharp_output;
+    interface->linkoutput = send;
+    interface->mtu = NIC_FRAME_BYTES_MAX - SIZEOF_ETH_HDR;
+    interface->hwaddr_len = ETH_HWADDR_LEN;
+    memcpy(interface->hwaddr, e->nic->mac, ETH_HWADDR_LEN);
+    interface->flags = NETIF_FLAG_BROADCAST | NETIF_FLAG_ETHARP | NETIF_FLAG_ETHERNET;
+    if (e->nic->tx_checksum) {
+        interface->chksum_flags &= (u16_t)~NETIF_CHECKSUM_GEN_TCP;
+    }
+    return ERR_OK;
+}
+
+int net_ethernet_open(struct net_ethernet *e, const struct net_config *config) {
+    ip4_addr_t address = {config->address_be}, netmask = {config->netmask_be},
+               gateway = {config->gateway_be};
+    if (netif_add(&netif, &address, &netmask, &gateway, e, set_up, ethernet_input) == NULL) {
+        return -1;
+    }
+    netif_set_default(&netif);
+    netif_set_link_up(&netif);
+    netif_set_up(&netif);
+    return 0;
+}

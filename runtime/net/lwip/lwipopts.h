@@ -1,0 +1,79 @@
+/*
+ * lwIP as nom uses it: raw API, no OS, TCP over IPv4 over Ethernet, ICMP echo. All memory comes
+ * from fixed pools. Pools of structures are lwIP's own (static); packet memory comes from net/pool,
+ * since a device must reach it.
+ */
+#ifndef NET_LWIP_LWIPOPTS_H
+#define NET_LWIP_LWIPOPTS_H
+
+#include <stddef.h>
+
+#define NO_SYS                        1
+#define SYS_LIGHTWEIGHT_PROT          0
+#define LWIP_NETCONN                  0
+#define LWIP_SOCKET                   0
+#define LWIP_UDP                      0
+#define LWIP_RAW                      0
+#define LWIP_DHCP                     0
+#define LWIP_IPV6                     0
+#define IP_FORWARD                    0
+#define IP_REASSEMBLY                 0
+#define IP_FRAG                       0
+#define LWIP_STATS                    0
+#define LWIP_ICMP                     1
+#define LWIP_ARP                      1
+#define ARP_QUEUEING                  0
+#define ETHARP_SUPPORT_STATIC_ENTRIES 0
+#define ARP_TABLE_SIZE                64
+
+/* net.c calls the protocol timers itself. */
+#define LWIP_TIMERS       0
+#define TCP_TMR_INTERVAL  50 /* delayed ACK 50 ms; retransmission in steps of 100 ms */
+#define LWIP_TCP_RTO_TIME 1000
+
+/* Memory. */
+#define MEM_ALIGNMENT   8
+#define MEM_LIBC_MALLOC 1
+#define mem_clib_malloc net_pool_take
+#define mem_clib_free   net_pool_give
+#define mem_clib_calloc net_pool_take_zeroed
+void *net_pool_take(size_t bytes);
+void *net_pool_take_zeroed(size_t count, size_t bytes);
+void net_pool_give(void *memory);
+#define MEMP_NUM_TCP_PCB         4096
+#define MEMP_NUM_TCP_PCB_LISTEN  16
+#define MEMP_NUM_TCP_SEG         16384
+#define MEMP_NUM_PBUF            16384 /* headers of data sent without a copy */
+#define PBUF_POOL_SIZE           0
+#define LWIP_SUPPORT_CUSTOM_PBUF 1 /* received frames stay in the NIC's buffers */
+
+/* Room before a frame for the NIC's header (NIC_TX_HEADROOM). */
+#define PBUF_LINK_ENCAPSULATION_HLEN 16
+
+/* TCP. */
+#define TCP_MSS                         1460
+#define LWIP_WND_SCALE                  1 /* so that peers may open windows beyond 64 KiB for our replies */
+#define TCP_RCV_SCALE                   0
+#define TCP_WND                         65535
+#define TCP_SND_BUF                     (256 * 1024)
+#define TCP_SND_QUEUELEN                (4 * TCP_SND_BUF / TCP_MSS)
+#define TCP_SNDLOWAT                    (TCP_SND_BUF / 2)
+#define TCP_OVERSIZE                    TCP_MSS
+#define TCP_QUEUE_OOSEQ                 1
+#define TCP_OOSEQ_MAX_PBUFS             32
+#define LWIP_TCP_CALC_INITIAL_CWND(mss) ((tcpwnd_size_t)(10u * (mss))) /* RFC 6928 */
+#define TCP_LISTEN_BACKLOG              1 /* connections half open, per port, at most 255 */
+#define TCP_SYN_RCVD_TIMEOUT            5000
+#define TCP_FIN_WAIT_TIMEOUT            5000
+#define TCP_MSL                         1000 /* TIME_WAIT 2 s, and net.c keeps only the newest few */
+#define LWIP_TCP_KEEPALIVE              0
+#define LWIP_HOOK_TCP_ISN(local, local_port, remote, remote_port)                                  \
+    net_port_isn(ip4_addr_get_u32(local), local_port, ip4_addr_get_u32(remote), remote_port)
+
+/* The NIC sums what it sends; a received frame is summed here only if the NIC did not. */
+#define LWIP_CHECKSUM_CTRL_PER_NETIF 1
+#define TCP_CHECKSUM_ON_COPY         0
+
+#define LWIP_NO_CTYPE_H 1
+
+#endif

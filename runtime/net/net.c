@@ -1,0 +1,211 @@
+/*
+ * net.h. One poll: let go of sent frames; ask batch whether received ones are due and hand them to
+ * lwIP, whose callbacks run the app; ask batch whether frames placed are due and kick once for all
+ * of them; protocol timers when they are due. An idle poll reads the clock and two words the device
+ * writes.
+ *
+ * TIME_WAIT: lwIP searches its list of such connections for every SYN and, once its pool is empty,
+ * for every new connection. Only the newest TIME_WAIT_KEPT are kept, which bounds that work under
+ * churn. A peer that still repeats its FIN to one forgotten gets a reset; by then it has
+ * everything.
+ */
+#include "runtime/net/net.h"
+#include "lwip/etharp.h"
+#include "lwip/init.h"
+#include "lwip/priv/tcp_priv.h"
+#include "lwip/tcp.h"
+#include "runtime/net/batch.h"
+#include "runtime/net/ethernet.h"
+#include "runtime/net/pool.h"
+#include "runtime/platform/nic.h"
+#include "runtime/platform/platform.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define RX_BURST       32u
+#define TICK_US        1000u
+#define TIME_WAIT_KEPT 128u
+#define WAIT_SCAN_MAX  8u /* connections looked at before one is taken to be able to send */
+
+static struct {
+    struct net_ethernet ethernet;
+    struct batch batch;
+    struct nom_net_counters counters;
+    double delay_us;
+    uint64_t next_tick_tsc, tick_tsc;
+    uint32_t ticks;
+    bool open;
+} net;
+
+/* ---- address text ---- */
+
+static int parse_number(const char **text, unsigned max, unsigned *value) {
+    const char *at = *text;
+    *value = 0;
+    do {
+        if (*at < '0' || *at > '9' || at - *text == 3) {
+            return -1;
+        }
+        *value = *value * 10 + (unsigned)(*at++ - '0');
+    } while (*at >= '0' && *at <= '9');
+    *text = at;
+    return *value <= max ? 0 : -1;
+}
+
+int net_parse_cidr(const char *text, uint32_t *address_be, uint32_t *netmask_be) {
+    unsigned part, bits = 32;
+    uint32_t address = 0;
+    for (int i = 0; i < 4; i++) {
+        if ((i > 0 && *text++ != '.') || parse_number(&text, 255, &part) != 0) {
+            return -1;
+        }
+        address = address << 8 | part;
+    }
+    if (*text == '/') {
+        text++;
+        if (parse_number(&text, 32, &bits) != 0) {
+            return -1;
+        }
+    }
+    if (*text != '\0') {
+        return -1;
+    }
+    *address_be = lwip_htonl(address);
+    *netmask_be = bits == 0 ? 0 : lwip_htonl(~UINT32_C(0) << (32 - bits));
+    return 0;
+}
+
+/* ---- start-up and settings ---- */
+
+int net_open(const struct net_config *config, char *why, uint32_t why_bytes) {
+    if (net.open) {
+        snprintf(why, why_bytes, "the network is open already");
+        return -1;
+    }
+    struct nic *nic = plat_nic_open(why, why_bytes);
+    if (nic == NULL) {
+        return -1;
+    }
+    if (net_pool_open() != 0) {
+        snprintf(why, why_bytes, "no memory for packets");
+        return -1;
+    }
+    batch_init(&net.batch, nic->rx_size - nic->rx_size / 4, nic->tx_size / 2);
+    net_set_batching(config->delay_us, config->kick);
+    net.ethernet = (struct net_ethernet){
+        .nic = nic,
+        .batch = &net.batch,
+        .counters = &net.counters,
+    };
+    net.tick_tsc = plat_us_to_tsc(TICK_US);
+    net.next_tick_tsc = plat_now_tsc() + net.tick_tsc;
+    lwip_init();
+    if (net_ethernet_open(&net.ethernet, config) != 0) {
+        snprintf(why, why_bytes, "lwIP refuses the network interface");
+        return -1;
+    }
+    net.open = true;
+    return 0;
+}
+
+void net_set_batching(double delay_us, enum nom_kick kick) {
+    net.delay_us = delay_us;
+    batch_set(&net.batch, plat_us_to_tsc(delay_us), kick);
+}
+
+void net_get_batching(double *delay_us, enum nom_kick *kick) {
+    *delay_us = net.delay_us;
+    *kick = net.batch.kick;
+}
+
+void net_counters(struct nom_net_counters *out) {
+    struct nic *nic = net.ethernet.nic;
+    *out = net.counters;
+    out->kicks += nic->ops->rx_kicks(nic);
+    out->device_errors = nic->ops->errors(nic);
+    out->rx_batches = net.batch.rx_batches;
+    out->tx_batches = net.batch.tx_batches;
+    out->rx_hold_max_ns = plat_tsc_to_ns(net.batch.rx_hold_max_tsc);
+    out->tx_hold_max_ns = plat_tsc_to_ns(net.batch.tx_hold_max_tsc);
+    out->poll_gap_max_ns = plat_tsc_to_ns(net.batch.poll_gap_max_tsc);
+}
+
+/* ---- polling ---- */
+
+bool net_nothing_to_wait_for(void) {
+    uint32_t seen = 0;
+    for (const struct tcp_pcb *pcb = tcp_active_pcbs; pcb != NULL; pcb = pcb->next) {
+        bool peer_is_done =
+            pcb->state == CLOSE_WAIT || pcb->state == CLOSING || pcb->state == LAST_ACK;
+        if (!peer_is_done || ++seen == WAIT_SCAN_MAX) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Forgets all connections in TIME_WAIT but the newest, which lwIP keeps first in its list. */
+static void trim_time_wait(void) {
+    struct tcp_pcb *last = tcp_tw_pcbs;
+    for (uint32_t i = 1; last != NULL && i < TIME_WAIT_KEPT; i++) {
+        last = last->next;
+    }
+    if (last == NULL || last->next == NULL) {
+        return;
+    }
+    struct tcp_pcb *kept = tcp_tw_pcbs;
+    tcp_tw_pcbs = last->next;
+    last->next = NULL;
+    while (tcp_tw_pcbs != NULL) {
+        tcp_abort(tcp_tw_pcbs); /* sends nothing in this state */
+    }
+    tcp_tw_pcbs = kept;
+}
+
+/* Every TICK_US. Ticks missed by a long poll are not made up for. */
+static void tick(uint64_t now_tsc) {
+    net.next_tick_tsc = now_tsc + net.tick_tsc;
+    net.ticks++;
+    trim_time_wait();
+    if (net.ticks % (TCP_TMR_INTERVAL * 1000u / TICK_US) == 0) {
+        tcp_tmr();
+    }
+    if (net.ticks % (ARP_TMR_INTERVAL * 1000u / TICK_US) == 0) {
+        etharp_tmr();
+    }
+}
+
+static void hand_over(uint32_t n) {
+    struct nic *nic = net.ethernet.nic;
+    struct nic_rx_frame frames[RX_BURST];
+    while (n > 0) {
+        uint32_t taken = nic->ops->rx_take(nic, frames, n < RX_BURST ? n : RX_BURST);
+        for (uint32_t i = 0; i < taken; i++) {
+            net_ethernet_input(&net.ethernet, &frames[i]);
+        }
+        n = taken < RX_BURST ? 0 : n - taken;
+    }
+}
+
+bool net_poll(void) {
+    struct nic *nic = net.ethernet.nic;
+    uint64_t now_tsc = plat_now_tsc();
+    bool did = net_ethernet_reap(&net.ethernet);
+    uint32_t ready = nic->ops->rx_ready(nic);
+    uint32_t due = batch_rx(&net.batch, now_tsc, ready, ready > 0 && net_nothing_to_wait_for());
+    if (due > 0) {
+        batch_rx_done(&net.batch, plat_now_tsc(), due);
+        hand_over(due);
+        did = true;
+    }
+    if (net.batch.tx_held > 0 &&
+        batch_tx(&net.batch, plat_now_tsc(), due > 0, net_ethernet_nearly_full(&net.ethernet))) {
+        net_ethernet_kick(&net.ethernet);
+        did = true;
+    }
+    if ((int64_t)(now_tsc - net.next_tick_tsc) >= 0) {
+        tick(now_tsc);
+    }
+    return did;
+}
