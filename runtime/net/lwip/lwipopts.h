@@ -57,7 +57,7 @@ void net_pool_give(void *memory);
 #define TCP_WND                         65535
 #define TCP_SND_BUF                     (256 * 1024)
 #define TCP_SND_QUEUELEN                (4 * TCP_SND_BUF / TCP_MSS)
-#define TCP_SNDLOWAT                    (TCP_SND_BUF / 2)
+#define TCP_SNDLOWAT                    32768
 #define TCP_OVERSIZE                    TCP_MSS
 #define TCP_QUEUE_OOSEQ                 1
 #define TCP_OOSEQ_MAX_PBUFS             32
