@@ -163,7 +163,8 @@ static int parse(const char *text, struct nom_utility *u, struct out *why) {
     return 0;
 }
 
-/* The shortest decimal that reads back as the same number; of 17 digits, if none does. */
+/* The shortest decimal of 6 digits or more that reads back as the same number; of 17, if none does.
+ */
 static void put_number(struct out *out, double value, double per_unit) {
     char text[32];
 
@@ -171,7 +172,7 @@ static void put_number(struct out *out, double value, double per_unit) {
         put(out, "inf");
         return;
     }
-    for (int digits = 1; digits <= 17; digits++) {
+    for (int digits = 6; digits <= 17; digits++) {
         snprintf(text, sizeof text, "%.*g", digits, value * per_unit);
         if (strtod(text, NULL) / per_unit == value)
             break;
