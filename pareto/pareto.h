@@ -11,7 +11,8 @@
 #include <stddef.h>
 
 /* Writes the indices of the frontier, ascending, into index[n] and their number into *count.
- * O(n log n) for d <= 2, O(n^2 d) at worst for more. 0, -EINVAL (d = 0, a sense of 0) or -ENOMEM. */
+ * O(n log n) for d <= 2, O(n^2 d) at worst for more. 0, -EINVAL (d = 0, a sense of 0) or -ENOMEM.
+ */
 int pareto_frontier(const double *points, size_t n, size_t d, const int *sense, size_t *index,
                     size_t *count);
 

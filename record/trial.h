@@ -10,37 +10,37 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define TRIAL_NAME_BYTES 32u
-#define TRIAL_TEXT_BYTES 128u
+#define TRIAL_NAME_BYTES  32u
+#define TRIAL_TEXT_BYTES  128u
 #define TRIAL_ERROR_BYTES 256u
 
 enum trial_status {
     TRIAL_OK = 0,
-    TRIAL_FAILED = 1,   /* error says why; serial_log holds the guest's console */
-    TRIAL_NOISY = 2,    /* measured, but others used the machine: host_other_cpu over the limit */
-    TRIAL_ABORTED = 3,  /* stopped by the user */
+    TRIAL_FAILED = 1,  /* error says why; serial_log holds the guest's console */
+    TRIAL_NOISY = 2,   /* measured, but others used the machine: host_other_cpu over the limit */
+    TRIAL_ABORTED = 3, /* stopped by the user */
 };
 
 struct trial_settings {
-    char app[TRIAL_NAME_BYTES];    /* "nhttpd" */
-    char target[TRIAL_NAME_BYTES]; /* "nom" */
-    char accel[TRIAL_NAME_BYTES];  /* "kvm", "tcg" */
+    char app[TRIAL_NAME_BYTES];     /* "nhttpd" */
+    char target[TRIAL_NAME_BYTES];  /* "nom" */
+    char accel[TRIAL_NAME_BYTES];   /* "kvm", "tcg" */
     char network[TRIAL_NAME_BYTES]; /* "tap", "user" */
-    char client[TRIAL_NAME_BYTES]; /* "nom", "wrk" */
-    char load[TRIAL_NAME_BYTES];   /* "single", "many", or the number as given */
+    char client[TRIAL_NAME_BYTES];  /* "nom", "wrk" */
+    char load[TRIAL_NAME_BYTES];    /* "single", "many", or the number as given */
     uint32_t connections;
     double delay_us;
     uint32_t kick; /* enum nom_kick */
     double seconds, warmup_seconds;
-    uint64_t seed;    /* of the sweep's order */
-    uint32_t order;   /* place in that order, from 0 */
-    uint32_t repeat;  /* from 0 */
+    uint64_t seed;                           /* of the sweep's order */
+    uint32_t order;                          /* place in that order, from 0 */
+    uint32_t repeat;                         /* from 0 */
     int32_t vcpu_core, io_core, client_core; /* pinning; -1: not pinned */
-    bool spinner;     /* a SCHED_IDLE spinner kept the client's core awake */
+    bool spinner;                            /* a SCHED_IDLE spinner kept the client's core awake */
     uint32_t vcpus, memory_mib;
-    char path[TRIAL_TEXT_BYTES]; /* what was requested */
+    char path[TRIAL_TEXT_BYTES];                /* what was requested */
     char app_build_id[64], kernel_build_id[64]; /* SHA-1 build ids of the ELF files, hexadecimal */
-    bool debug_build; /* built with sanitizers or without optimisation */
+    bool debug_build;                           /* built with sanitizers or without optimisation */
     char qemu_version[TRIAL_TEXT_BYTES];
     char cpu_model[TRIAL_TEXT_BYTES];
     char host_kernel[TRIAL_TEXT_BYTES];
@@ -54,16 +54,17 @@ struct trial_result {
     double seconds; /* measured */
     uint64_t replies, refused, errors;
     double throughput_ops;
-    double useful_gbit_per_s;   /* replies as the client received them */
-    double gbit_out_per_s;      /* on the wire, from the host's interface counters; 0 if unknown */
+    double useful_gbit_per_s; /* replies as the client received them */
+    double gbit_out_per_s;    /* on the wire: the host's interface counters, or the app's own where
+                                 the host has none (user network); 0 if unknown */
     double latency_mean_us, jitter_us;
     double latency_p50_us, latency_p90_us, latency_p99_us, latency_p999_us;
-    struct hist *latency; /* malloc'd or NULL (wrk) */
-    double guest_cpu_s_per_s;  /* QEMU's threads */
-    double vcpu_cpu_s_per_s;   /* of which the vCPU threads */
+    struct hist *latency;     /* malloc'd or NULL (wrk) */
+    double guest_cpu_s_per_s; /* QEMU's threads */
+    double vcpu_cpu_s_per_s;  /* of which the vCPU threads */
     double client_cpu_s_per_s;
-    double host_other_cpu;     /* cores that neither QEMU nor the client nor we used, while measuring;
-                                  steal included */
+    double host_other_cpu; /* cores that neither QEMU nor the client nor we used, while measuring;
+                              steal included */
     bool has_statistics;
     struct nom_statistics statistics; /* of the app, over its control port, at the end */
 };

@@ -49,8 +49,8 @@ struct tuner_table_info {
  * weigh what the frontier does not). points in tuner_points' order. Where the wire was not counted
  * (gbit_out_per_s 0), the row's use is the useful throughput, its floor. *file is malloc'd. 0,
  * -ENOMEM, or -EINVAL: no points, too many, or something that econ_table_check refuses. */
-int tuner_table(const struct tuner_table_info *info, const struct tuner_point *points,
-                size_t count, void **file, size_t *bytes);
+int tuner_table(const struct tuner_table_info *info, const struct tuner_point *points, size_t count,
+                void **file, size_t *bytes);
 
 /* Utility from text: "penalty:alpha=20,x=100,l0_us=750", "refund", "bonus:gamma=0.01,delta=inf",
  * "simple:alpha=20,l0_us=750". What is not named keeps its default. 0, or -1 with why, *u as it

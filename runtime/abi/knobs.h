@@ -22,14 +22,14 @@
     X(CPU_S_PER_S, 2, "cpu_s_per_s", "s/s", "$/s", "CPU time of the virtual machine")
 
 #define NOM_KNOB_ENUM(ID, id, name, unit, least, greatest, initial, help) NOM_KNOB_##ID = id,
-#define NOM_USE_ENUM(ID, id, name, unit, price_unit, help) NOM_USE_##ID = id,
+#define NOM_USE_ENUM(ID, id, name, unit, price_unit, help)                NOM_USE_##ID = id,
 enum nom_knob_id { NOM_KNOBS(NOM_KNOB_ENUM) };
 enum nom_use_id { NOM_USES(NOM_USE_ENUM) };
 #undef NOM_KNOB_ENUM
 #undef NOM_USE_ENUM
 
 #define NOM_KNOBS_MAX 8u /* room in a row of a table */
-#define NOM_USES_MAX 4u
+#define NOM_USES_MAX  4u
 
 #define NOM_DELAY_US_MAX 1000.0 /* greatest of DELAY_US */
 

@@ -18,11 +18,11 @@ struct nom_utility {
     uint32_t kind; /* enum nom_utility_kind */
     uint32_t reserved;
     double alpha_usd_per_gbit;
-    double l0_s;                  /* latency objective: simple, penalty */
-    double penalty_x;             /* X: penalty */
-    double beta_usd_per_gbit_s;   /* refund */
-    double gamma_usd_s_per_gbit;  /* bonus */
-    double delta_usd_per_gbit;    /* bonus: its cap; +infinity for none */
+    double l0_s;                 /* latency objective: simple, penalty */
+    double penalty_x;            /* X: penalty */
+    double beta_usd_per_gbit_s;  /* refund */
+    double gamma_usd_s_per_gbit; /* bonus */
+    double delta_usd_per_gbit;   /* bonus: its cap; +infinity for none */
 };
 _Static_assert(sizeof(struct nom_utility) == 56, "layout of struct nom_utility");
 

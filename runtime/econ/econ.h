@@ -31,10 +31,10 @@ int econ_utility_check(const struct nom_utility *u, const char **why);
  * cost, $/Gbit: the bracket of equations 1 to 4 without P. jitter_s = 0 makes N a step: 1 if
  * L > L0, else 0. May be 0, never negative.
  *
- * Weakly decreasing in latency, always. Weakly decreasing in jitter (spec U5) for simple, refund and
- * bonus, which do not look at it, and for penalty where X >= 2 or L <= L0: beyond L0 more spread
- * means more replies in time, but there N > 1/2, and X N >= 1 leaves no revenue to change. Only a
- * penalty with X < 2 rewards jitter, and only past L0.
+ * Weakly decreasing in latency, always. Weakly decreasing in jitter (spec U5) for simple, refund
+ * and bonus, which do not look at it, and for penalty where X >= 2 or L <= L0: beyond L0 more
+ * spread means more replies in time, but there N > 1/2, and X N >= 1 leaves no revenue to change.
+ * Only a penalty with X < 2 rewards jitter, and only past L0.
  *
  * A bonus takes a latency under 1 ns for 1 ns. tail must give 0 to 1, falling; tail(0) = 1/2. */
 double econ_value_usd_per_gbit(const struct nom_utility *u, double latency_s, double jitter_s,
