@@ -15,14 +15,14 @@ void report_figure_begin(FILE *script, const struct report_load *load, const cha
              what);
     fputs("set label 101 ", script);
     report_quote(script, text);
-    fputs(" at screen 0.5,0.97 center font ',13'\n", script);
+    fputs(" at screen 0.5,0.97 center font ',14'\n", script);
     snprintf(text, sizeof(text), "session %" PRId64 ", runs %s. %s", s->id, runs, note);
     fputs("set label 102 ", script);
     report_quote(script, text);
-    fputs(" at screen 0.985,0.02 right font ',8' textcolor rgb '" REPORT_GREY "'\n", script);
+    fputs(" at screen 0.985,0.018 right font ',9' textcolor rgb '" REPORT_GREY "'\n", script);
     fputs("set border 3 linewidth 1 linecolor rgb '#333333'\n"
           "set tics nomirror out scale 0.6 textcolor rgb '#000000'\n"
           "set grid linetype 1 linecolor rgb '#dddddd' linewidth 0.5\n"
-          "set bars small\n",
+          "set errorbars 0.5\n",
           script);
 }

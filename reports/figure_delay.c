@@ -17,7 +17,7 @@ struct panel {
 
 static const struct panel panels[2] = {
     {"throughput (thousand requests/s)", "most throughput", "k requests/s", 1e-3, 0.865, 0.51, 0},
-    {"mean latency (\u00b5s)", "least latency", "\u00b5s", 1.0, 0.445, 0.115, 1},
+    {"mean latency (\u00b5s)", "least latency", "\u00b5s", 1.0, 0.445, 0.125, 1},
 };
 
 struct span {
@@ -111,15 +111,17 @@ static void draw_panel(FILE *script, const struct report_load *load, const struc
             value(best, panel, -1), value(best, panel, 1), ring, ring);
     fputs("plot ", script);
     if (natural)
-        fputs("$natural using 1:2 with lines linewidth 1.5 linecolor rgb '" REPORT_BLUE
-              "' notitle, "
-              "$natural using 1:2:3:4 with yerrorbars pointtype 7 pointsize 0.7 linewidth 1"
-              " linecolor rgb '" REPORT_BLUE "' title 'natural: what is ready goes together', ",
+        fputs("$natural using 1:3:(0):($4-$3) with vectors heads size screen 0.003,90 linewidth 1.2"
+              " linecolor rgb '" REPORT_BLUE "' notitle, "
+              "$natural using 1:2 with lines linewidth 1 linecolor rgb '" REPORT_BLUE "' notitle, "
+              "$natural using 1:2 with points pointtype 7 pointsize 0.7 linecolor rgb '" REPORT_BLUE
+              "' title 'natural (what is ready)', ",
               script);
     if (strict)
-        fputs("$strict using 1:2:3:4 with yerrorbars pointtype 4 pointsize 0.9 linewidth 1.5"
-              " linecolor rgb '" REPORT_VERMILION
-              "' title 'strict W = 0: one packet, one kick (drawn beside)', ",
+        fputs("$strict using 1:3:(0):($4-$3) with vectors heads size screen 0.003,90 linewidth 1.2"
+              " linecolor rgb '" REPORT_VERMILION "' notitle, "
+              "$strict using 1:2 with points pointtype 4 pointsize 0.9 linewidth 1.5"
+              " linecolor rgb '" REPORT_VERMILION "' title 'strict (one packet, one kick)', ",
               script);
     fputs("$best using 1:2 with points pointtype 6 pointsize 1.8 linewidth 1.5"
           " linecolor rgb '#000000' title 'best'\n"
@@ -152,11 +154,12 @@ int report_figure_delay(struct report_load *load, char *why, size_t why_bytes) {
                               "the best point's bar."
                             : "One run a point: nothing is known of the spread.");
     fputs("set lmargin at screen 0.105\nset rmargin at screen 0.985\n"
-          "set key at screen 0.5,0.935 center top horizontal maxrows 1 samplen 1 font ',10'\n"
+          "set key at screen 0.5,0.935 center top horizontal reverse Left samplen 1 width -4 font "
+          "',11'\n"
           "set multiplot\nset format x ''\n",
           script);
     draw_panel(script, load, &panels[0], best[0], &delays);
-    fputs("set format x '%g'\nset xlabel 'batching delay W (\u00b5s)' offset 0,0.4\n", script);
+    fputs("set format x '%g'\nset xlabel 'batching delay W (\u00b5s)' offset 0,0.2\n", script);
     draw_panel(script, load, &panels[1], best[1], &delays);
     fputs("unset multiplot\n", script);
     int failed = ferror(script);

@@ -15,7 +15,7 @@
 
 #define LEFT   0.105 /* the plot's edges, as parts of the figure */
 #define RIGHT  0.975
-#define BOTTOM 0.115
+#define BOTTOM 0.125
 #define TOP    0.875
 
 #define MARK_PIXELS      6.0
@@ -106,12 +106,11 @@ enum kind { FRONTIER, OTHER, FRONTIER_STRICT, OTHER_STRICT, KINDS };
 static const struct {
     const char *block, *style, *title;
 } kinds[KINDS] = {
-    {"$frontier", "pointtype 7 pointsize 1.0 linecolor rgb '" REPORT_BLUE "'",
-     "on the frontier (throughput, latency, jitter)"},
+    {"$frontier", "pointtype 7 pointsize 1.0 linecolor rgb '" REPORT_BLUE "'", "frontier"},
     {"$other", "pointtype 6 pointsize 0.8 linewidth 1.2 linecolor rgb '" REPORT_GREY "'",
      "dominated"},
     {"$frontier_strict", "pointtype 5 pointsize 1.0 linecolor rgb '" REPORT_VERMILION "'",
-     "strict, on the frontier"},
+     "strict, frontier"},
     {"$other_strict",
      "pointtype 4 pointsize 0.9 linewidth 1.5 linecolor rgb '" REPORT_VERMILION "'",
      "strict, dominated"},
@@ -148,7 +147,7 @@ static void put_label(FILE *script, struct plane *plane, const struct tuner_poin
         return;
     plane->labels++;
     fprintf(script, "set label '%s' at screen %.5f,%.5f center font ',%d' textcolor rgb '%s'\n",
-            text, lx / REPORT_WIDTH, ly / REPORT_HEIGHT, p->on_frontier ? 10 : 9,
+            text, lx / REPORT_WIDTH, ly / REPORT_HEIGHT, p->on_frontier ? 12 : 10,
             p->on_frontier ? "#000000" : "#555555");
     /* A label that had to go far is tied to its point. */
     double far = fmax(fabs(lx - x) - width / 2, fabs(ly - y) - LINE_PIXELS / 2);
@@ -174,6 +173,10 @@ static void put_labels(FILE *script, struct plane *plane) {
         double x = pixel_x(plane, point_x(p)), y = pixel_y(plane, p->latency_mean_us);
         placement_add(placement, (struct placement_box){x - MARK_PIXELS, y - MARK_PIXELS,
                                                         x + MARK_PIXELS, y + MARK_PIXELS});
+        placement_add_line(placement, pixel_x(plane, p->throughput_low * 1e-3), y,
+                           pixel_x(plane, p->throughput_high * 1e-3), y);
+        placement_add_line(placement, x, pixel_y(plane, p->latency_low_us), x,
+                           pixel_y(plane, p->latency_high_us));
     }
     for (size_t i = 1; i < plane->frontier_count; i++) {
         const struct tuner_point *a = &load->points[plane->frontier[i - 1]];
@@ -188,7 +191,7 @@ static void put_labels(FILE *script, struct plane *plane) {
             const struct tuner_point *p = &load->points[i];
             int rank = p->kick == NOM_KICK_STRICT ? 0 : p->on_frontier ? 1 : 2;
             if (rank == turn && report_finite(p))
-                put_label(script, plane, p, turn < 2 ? 46.0 : 10.0);
+                put_label(script, plane, p, turn < 2 ? 46.0 : 14.0);
         }
     }
 }
@@ -209,9 +212,9 @@ static void draw(FILE *script, struct plane *plane) {
             "set lmargin at screen %g\nset rmargin at screen %g\n"
             "set bmargin at screen %g\nset tmargin at screen %g\n"
             "set xrange [%.9g:%.9g]\nset yrange [%.9g:%.9g]\n"
-            "set xlabel 'throughput (thousand requests/s), better to the right' offset 0,0.4\n"
+            "set xlabel 'throughput (thousand requests/s), better to the right' offset 0,0.2\n"
             "set ylabel 'mean latency (\u00b5s), better below'\n"
-            "set key at screen 0.5,0.94 center top horizontal maxrows 1 samplen 1 font ',10'\n"
+            "set key at screen 0.5,0.94 center top horizontal reverse Left samplen 1 font ',11'\n"
             "plot ",
             LEFT, RIGHT, BOTTOM, TOP, plane->x_low, plane->x_high, plane->y_low, plane->y_high);
     for (int k = 0; k < KINDS; k++) {
@@ -250,7 +253,8 @@ int report_figure_plane(struct report_load *load, char *why, size_t why_bytes) {
             report_fail(why, why_bytes, REPORT_EDATA, "%s: no point that is a number", load->label);
     } else {
         report_figure_begin(script, load, "throughput against latency",
-                            "Numbers: W in \u00b5s; bars: least to greatest of the repeats.");
+                            "Numbers: W in \u00b5s; bars: least to greatest of the repeats; "
+                            "frontier: throughput, mean latency, jitter.");
         draw(script, &plane);
         result = ferror(script) || fflush(script) != 0
                      ? report_fail(why, why_bytes, REPORT_ENOMEM, "out of memory")

@@ -53,7 +53,7 @@ static int write_script(const char *script, const struct report_picture *picture
             "set output '/proc/self/fd/%d'\n%s\nunset output\nreset\n",
             REPORT_WIDTH, REPORT_HEIGHT, name, fd[SVG], script);
     fprintf(file,
-            "set terminal pngcairo size %d,%d noenhanced font 'DejaVu Sans,9' fontscale 2"
+            "set terminal pngcairo size %d,%d noenhanced font 'DejaVu Sans,12' fontscale 1.5"
             " linewidth 2 pointscale 2 background '#ffffff'\n"
             "set output '/proc/self/fd/%d'\n%s\nunset output\n",
             2 * REPORT_WIDTH, 2 * REPORT_HEIGHT, fd[PNG], script);
