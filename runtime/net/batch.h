@@ -10,8 +10,8 @@
  * W = 0 natural: what is ready goes to the stack in one go, and one kick sends all it produced.
  * W = 0 strict: one frame to the stack, one kick for what it produced, then the next.
  *
- * Invariant: as long as the owner polls every d, no frame is held longer than W + d. (Strict holds
- * none, but a frame may queue behind others.)
+ * Invariant: as long as the owner polls every d, no frame is held longer than W + d, counted from
+ * the poll that first saw it. (Strict holds none, but a frame may queue behind others.)
  *
  * Waiting frames are remembered as two groups: the oldest, all first seen at one moment, and the
  * newer ones by the moment the first of them was seen. Where only part is handed over the next
