@@ -183,7 +183,7 @@ static void run(uint64_t seed, bool may_be_strict) {
     source.state = seed;
     delay = bound = measured_bound = draw(300);
     struct batch b = batch_of(delay, NOM_KICK_NATURAL);
-    uint64_t gap_rate = 1 + draw(60), arrival_rate = 1 + draw(12);
+    uint64_t gap_rate = 1 + draw(60), arrival_rate = 2 + draw(11);
     for (uint32_t step = 0; step < 4000; step++) {
         uint64_t gap = 1 + draw(gap_rate);
         now += gap;
