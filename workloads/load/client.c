@@ -7,7 +7,6 @@
 #include "workloads/load/process.h"
 #include <arpa/inet.h>
 #include <errno.h>
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -32,7 +31,7 @@ static void set_error_no_reply(struct client *client, uint64_t waited_ns) {
     inet_ntop(AF_INET, &client->config->server.sin_addr, host, sizeof host);
     snprintf(what, sizeof what, "no reply from %s port %u for %.1f s", host,
              ntohs(client->config->server.sin_port), (double)waited_ns / 1e9);
-    set_error(client, what, client->failure != NULL ? client->failure : "it sent nothing");
+    set_error(client, what, client->failure != NULL ? client->failure : "timed out");
 }
 
 static bool allow_files(struct client *client) {
@@ -139,24 +138,25 @@ static void set_result(struct client *client, uint64_t stopped_ns, double cpu) {
 static void loop(struct client *client) {
     const struct load_config *config = client->config;
     struct epoll_event events[EVENTS];
-    uint64_t begun_ns = client->reply_last_ns, now_ns = begun_ns;
+    uint64_t now_ns = client->reply_last_ns;
     uint64_t timeout_ns = (uint64_t)(config->timeout_seconds * 1e9);
     uint64_t next_scan_ns = scan(client, now_ns);
     double cpu_at_start = 0;
-    bool recording = false, gave_up = false;
+    bool recording = false, gave_up = false, all = false;
     for (;;) {
         if (!recording && now_ns >= client->start_ns) {
             recording = true;
             cpu_at_start = cpu_seconds();
             client->result->phase = LOAD_PHASE_RECORDING;
         }
-        gave_up = now_ns >= client->reply_last_ns + timeout_ns;
-        bool all = config->requests_max > 0 && client->finished == config->requests_max;
+        bool late = now_ns >= client->reply_last_ns + timeout_ns;
+        if (late || now_ns >= least(next_scan_ns, client->next_retry_ns)) {
+            next_scan_ns = scan(client, now_ns); /* late: its requests count as errors */
+        }
+        all = config->requests_max > 0 && client->finished == config->requests_max;
+        gave_up = late && !all;
         if (now_ns >= client->end_ns || gave_up || all) {
             break;
-        }
-        if (now_ns >= least(next_scan_ns, client->next_retry_ns)) {
-            next_scan_ns = scan(client, now_ns);
         }
         uint64_t then_ns = least(least(next_scan_ns, client->next_retry_ns),
                                  least(client->end_ns, client->reply_last_ns + timeout_ns));
@@ -172,7 +172,6 @@ static void loop(struct client *client) {
     if (gave_up || client->replies_ever == 0) {
         set_error_no_reply(client, now_ns - client->reply_last_ns);
     }
-    bool all = config->requests_max > 0 && client->finished == config->requests_max;
     set_result(client, all ? client->finished_last_ns : least(now_ns, client->end_ns), cpu);
 }
 

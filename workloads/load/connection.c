@@ -213,7 +213,7 @@ void connection_check(struct client *client, struct connection *c, uint64_t now_
     if (c->state == CONNECTION_CLOSING && age_ns > CLOSING_MAX_NS) {
         reopen(client, c);
     } else if ((c->state == CONNECTION_CONNECTING || c->state == CONNECTION_BUSY) &&
-               (double)age_ns > client->config->timeout_seconds * 1e9) {
-        fail(client, c, "no reply in time");
+               (double)age_ns >= client->config->timeout_seconds * 1e9) {
+        fail(client, c, "timed out");
     }
 }

@@ -5,6 +5,7 @@
 #include "workloads/load/hist.h"
 #include <errno.h>
 #include <math.h>
+#include <stdbool.h>
 #include <string.h>
 
 #define SUB_BITS 10u
@@ -34,7 +35,8 @@ void hist_init(struct hist *h) {
 }
 
 void hist_record(struct hist *h, uint64_t ns) {
-    uint64_t value = ns > HIST_MAX_NS ? HIST_MAX_NS : ns;
+    bool over = ns > HIST_MAX_NS;
+    uint64_t value = over ? HIST_MAX_NS : ns;
     uint32_t *bucket = &h->bucket[bucket_of(value)];
     if (*bucket == UINT32_MAX) {
         return;
@@ -46,7 +48,7 @@ void hist_record(struct hist *h, uint64_t ns) {
     if (value > h->max_ns) {
         h->max_ns = value;
     }
-    h->over += ns > HIST_MAX_NS;
+    h->over += over;
     h->count++;
     double v = (double)value;
     h->sum_ns += v;

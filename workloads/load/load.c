@@ -7,7 +7,6 @@
 #include "workloads/load/process.h"
 #include "workloads/load/wrk.h"
 #include <errno.h>
-#include <math.h>
 #include <poll.h>
 #include <sched.h>
 #include <stdio.h>

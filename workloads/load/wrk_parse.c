@@ -22,7 +22,8 @@ static const struct unit byte_units[] = {{"KB", 0x1p10}, {"MB", 0x1p20}, {"GB", 
                                          {"TB", 0x1p40}, {"PB", 0x1p50}, {"B", 1},
                                          {NULL, 0}};
 
-/* "12.34ms" at *at -> 12340 in *value; *at moves past it. */
+/* "12.34ms" at *at -> 12340 in *value; *at moves past it. What the text ends in may have been cut
+ * short, and is no number. */
 static bool take_number(const char **at, const struct unit *units, double *value) {
     char *end;
     const char *begin = *at + strspn(*at, " \t");
@@ -32,7 +33,7 @@ static bool take_number(const char **at, const struct unit *units, double *value
     double number = strtod(begin, &end);
     for (const struct unit *u = units; isfinite(number) && u->name != NULL; u++) {
         size_t n = strlen(u->name);
-        if (strncmp(end, u->name, n) == 0 && strchr(" \t\r\n,%", end[n]) != NULL) {
+        if (strncmp(end, u->name, n) == 0 && end[n] != '\0' && strchr(" \t\r\n,", end[n]) != NULL) {
             *at = end + n;
             *value = number * u->factor;
             return true;
