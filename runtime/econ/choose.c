@@ -48,10 +48,25 @@ static size_t level_at(const struct econ_choice_set *set, double x) {
     return low;
 }
 
+struct found {
+    double profit; /* 0 while nothing is found */
+    size_t row;
+};
+
+static inline void consider(struct found *best, double profit, size_t row) {
+    if (profit > best->profit) {
+        best->profit = profit;
+        best->row = row;
+    }
+}
+
+/* The rows are searched in LANES parts side by side, since each comparison with the best so far
+ * waits for the one before it. More than two parts run out of registers. */
+enum { LANES = 2 };
+
 size_t econ_choose(const struct econ_choice_set *set, double connections, const double *price_usd,
                    double *profit_usd_per_s) {
-    size_t best = ECON_NO_ROW;
-    double most = 0.0;
+    struct found best[LANES];
 
     *profit_usd_per_s = 0.0;
     if (set->levels == 0)
@@ -59,16 +74,26 @@ size_t econ_choose(const struct econ_choice_set *set, double connections, const 
     size_t level = level_at(set, connections);
     if (set->level[level] != connections)
         return ECON_NO_ROW;
-    size_t end = set->first[level + 1];
-    for (size_t i = set->first[level]; i < end; i++) {
-        double profit = econ_profit(set, i, price_usd);
-        if (profit > most) {
-            most = profit;
-            best = i;
-        }
+    size_t from = set->first[level], end = set->first[level + 1];
+    size_t part = (end - from) / LANES;
+    for (size_t l = 0; l < LANES; l++)
+        best[l] = (struct found){0.0, ECON_NO_ROW};
+    for (size_t i = from; i < from + part; i++) {
+        double profit[LANES];
+        for (size_t l = 0; l < LANES; l++)
+            profit[l] = set->revenue_usd_per_s[i + l * part];
+        for (size_t k = 0; k < set->uses; k++)
+            for (size_t l = 0; l < LANES; l++)
+                profit[l] -= set->use[k][i + l * part] * price_usd[k];
+        for (size_t l = 0; l < LANES; l++)
+            consider(&best[l], profit[l], i + l * part);
     }
-    *profit_usd_per_s = most;
-    return best;
+    for (size_t l = 1; l < LANES; l++)
+        consider(&best[0], best[l].profit, best[l].row);
+    for (size_t i = from + LANES * part; i < end; i++)
+        consider(&best[0], econ_profit(set, i, price_usd), i);
+    *profit_usd_per_s = best[0].profit;
+    return best[0].row;
 }
 
 double econ_load_level(const struct econ_choice_set *set, double estimate) {
