@@ -29,6 +29,7 @@ struct nom_board {
     uint32_t version;
     uint32_t sequence; /* odd while the kernel writes */
     uint64_t tsc_hz;
+    uint64_t entry_tsc;         /* at the kernel's first instruction */
     uint64_t memory_bytes;      /* usable memory of the machine */
     uint64_t memory_free_bytes; /* not granted to an app yet */
     uint32_t cores;

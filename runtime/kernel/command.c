@@ -1,0 +1,49 @@
+/*
+ * One pass: every blank becomes a NUL, every word an argument. Limits are those of abi/start.h.
+ */
+#include "command.h"
+
+static bool blank(char c) {
+    return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
+
+const char *nk_command_parse(struct nk_boot *boot, struct nk_app *app) {
+    char *c = boot->command;
+    unsigned bytes = 0, apps = 0;
+    bool fresh = true; /* the next word names an app */
+    if (boot->command_cut)
+        return "too long";
+    for (;;) {
+        while (blank(*c))
+            c++;
+        if (!*c)
+            break;
+        char *word = c;
+        while (*c && !blank(*c))
+            c++;
+        unsigned length = (unsigned)(c - word);
+        if (*c)
+            *c++ = 0;
+        if (length == 2 && word[0] == '-' && word[1] == '-') {
+            if (fresh)
+                return "an app's name is missing at \"--\"";
+            fresh = true;
+            continue;
+        }
+        apps += fresh;
+        fresh = false;
+        if (apps > 1)
+            continue;
+        if (app->argc == NOM_ARGS_MAX)
+            return "too many arguments for one app";
+        bytes += length + 1;
+        if (bytes > NOM_ARG_BYTES_MAX)
+            return "an app's arguments are too long";
+        app->argv[app->argc++] = word;
+    }
+    if (apps == 0)
+        return "it names no app";
+    if (fresh)
+        return "an app's name is missing at \"--\"";
+    return apps > 1 ? "several apps: not yet" : NULL;
+}

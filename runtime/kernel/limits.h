@@ -1,0 +1,55 @@
+/*
+ * Every limit of the kernel, and the layout of addresses. What an app may rely on stands in abi/;
+ * these may change with every build.
+ */
+#ifndef NK_LIMITS_H
+#define NK_LIMITS_H
+
+/* Addresses of the kernel. The image is linked at NK_IMAGE_BASE + its physical address; all of
+ * memory below 4 GiB is mapped at NK_DIRECT_BASE, never executable. Neither is reachable from ring
+ * 3. */
+#define NK_IMAGE_BASE       0xffffffff80000000
+#define NK_IMAGE_PHYSICAL   0x100000
+#define NK_IMAGE_BYTES_MAX  0x100000 /* image and bss: up to the first block of memory */
+#define NK_DIRECT_BASE      0xffff800000000000
+#define NK_PHYSICAL_END     0x100000000 /* memory above is not used */
+#define NK_WORKER_ADDRESS   0x100000000 /* of the worker's code, in its own address space */
+#define NK_STACK_BYTES      16384
+#define NK_FAULT_STACK_SIZE 4096 /* double fault, NMI, worker */
+
+/* Addresses of an app: all in the first 512 GiB. */
+#define NK_APP_IMAGE_START   0x10000ULL /* so that a null pointer and its neighbours fault */
+#define NK_APP_IMAGE_END     0x40000000ULL
+#define NK_APP_MAP_START     0x100000000ULL
+#define NK_APP_MAP_END       0x4000000000ULL
+#define NK_APP_INITRD        0x5000000000ULL
+#define NK_APP_START_PAGE    0x6000000000ULL
+#define NK_APP_BOARD_PAGE    0x6000002000ULL
+#define NK_APP_STACK_TOP     0x6000200000ULL /* a hole lies below the stack */
+#define NK_APP_STACK_BYTES   0x40000ULL
+#define NK_APP_DEVICES_START 0x7000000000ULL
+#define NK_APP_DEVICES_END   0x7100000000ULL
+#define NK_APP_END           0x8000000000ULL
+
+/* Memory is owned in blocks of 2 MiB. */
+#define NK_PAGE_BYTES  4096ULL
+#define NK_BLOCK_BYTES 0x200000ULL
+#define NK_BLOCKS_MAX  2048        /* NK_PHYSICAL_END / NK_BLOCK_BYTES */
+#define NK_MAP_LARGE   0x100000ULL /* grants from this size on are whole blocks */
+#define NK_MAP_MAX     NK_PHYSICAL_END
+
+/* Boot information and files. */
+#define NK_COMMAND_BYTES_MAX 4096
+#define NK_MEMORY_RANGES_MAX 64
+#define NK_INITRD_FILES_MAX  65536 /* looked at before an app counts as not found */
+#define NK_ELF_SEGMENTS_MAX  16
+#define NK_LINE_BYTES_MAX    240 /* one line of the kernel's own */
+
+/* Devices. BARs are placed by the kernel, from a window below 4 GiB that no firmware we know
+ * uses; each takes whole pages of its own. */
+#define NK_PCI_FUNCTIONS_MAX 48
+#define NK_CORES_MAX         8 /* listed on the board */
+#define NK_PCI_WINDOW_START  0xd0000000ULL
+#define NK_PCI_WINDOW_END    0xe0000000ULL
+
+#endif

@@ -1,0 +1,18 @@
+/*
+ * The worker's code: ring 3, in tables of its own where address = physical address. Each routine
+ * ends with ud2, which worker.c takes as the end of the job.
+ */
+    .section .worker, "ax"
+    .global nk_worker_zero, nk_worker_copy, nk_worker_syscall
+nk_worker_zero: /* rdi = address, rcx = bytes / 8 */
+    xorl %eax, %eax
+    rep stosq
+    ud2
+nk_worker_copy: /* rdi = to, rsi = from, rcx = bytes */
+    rep movsb
+    ud2
+nk_worker_syscall:
+    syscall
+    ud2
+
+    .section .note.GNU-stack, "", @progbits

@@ -1,0 +1,32 @@
+/*
+ * The board lists what exists and who owns it; the kernel has the last word on both.
+ */
+#include "runtime/platform/device.h"
+#include "call.h"
+#include "runtime/platform/platform.h"
+#include <stdbool.h>
+
+static bool wanted(const struct nom_resource *r, uint16_t vendor, const uint16_t *devices,
+                   unsigned n) {
+    if (r->kind != NOM_RESOURCE_PCI || r->pci_vendor != vendor || r->owner != 0)
+        return false;
+    for (unsigned i = 0; i < n; i++)
+        if (r->pci_device == devices[i])
+            return true;
+    return false;
+}
+
+int plat_device_acquire(uint16_t vendor, const uint16_t *devices, unsigned n,
+                        struct nom_device *out) {
+    const struct nom_board *board = plat_board();
+    int error = -NOM_ENOENT;
+    for (uint32_t i = 0; i < board->resource_count; i++) {
+        const struct nom_resource *r = &board->resources[i];
+        if (!wanted(r, vendor, devices, n))
+            continue;
+        error = (int)plat_call(NOM_SYS_ACQUIRE, r->id, (uint64_t)out, 0);
+        if (error != -NOM_EBUSY)
+            return error;
+    }
+    return error;
+}

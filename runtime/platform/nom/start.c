@@ -1,0 +1,55 @@
+/*
+ * From the kernel to plat_main and back.
+ */
+#include "call.h"
+#include "floor.h"
+#include "runtime/platform/platform.h"
+#include <stdarg.h>
+#include <stdio.h>
+
+#define LOG_BYTES_MAX 1000
+
+_Noreturn void plat_start(const struct nom_start *start);
+
+static const struct nom_board *board;
+
+void plat_start(const struct nom_start *start) {
+    char *argv[NOM_ARGS_MAX + 1];
+    plat_call_start(start->syscall_entry);
+    if (start->magic != NOM_START_MAGIC || start->version != NOM_START_VERSION) {
+        plat_log("this app was built for another kernel");
+        plat_exit(NOM_EXIT_STATUS_MAX);
+    }
+    board = (const struct nom_board *)start->board;
+    plat_clock_start(start);
+    plat_memory_start(start);
+    plat_files_start(start);
+    for (uint64_t i = 0; i <= start->argc; i++)
+        argv[i] = (char *)start->argv[i];
+    plat_exit(plat_main((int)start->argc, argv));
+}
+
+const struct nom_board *plat_board(void) {
+    return board;
+}
+
+void plat_log(const char *format, ...) {
+    char line[LOG_BYTES_MAX + 1];
+    va_list arguments;
+    va_start(arguments, format);
+    int length = vsnprintf(line, LOG_BYTES_MAX, format, arguments);
+    va_end(arguments);
+    if (length < 0)
+        return;
+    if (length >= LOG_BYTES_MAX)
+        length = LOG_BYTES_MAX - 1;
+    line[length++] = '\n';
+    plat_call(NOM_SYS_PRINT, (uint64_t)line, (uint64_t)length, 0);
+}
+
+void plat_exit(int status) {
+    if (status < 0 || (unsigned)status > NOM_EXIT_STATUS_MAX)
+        status = NOM_EXIT_STATUS_MAX;
+    for (;;)
+        plat_call(NOM_SYS_EXIT, (uint64_t)status, 0, 0);
+}
