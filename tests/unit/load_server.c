@@ -42,8 +42,6 @@ static bool send_text(int fd, const char *text) {
 }
 
 static bool send_split(int fd, const char *text) {
-    const int on = 1;
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     for (; *text != '\0'; text++) {
         if (!send_all(fd, text, 1)) {
             return false;
@@ -163,6 +161,8 @@ static void *serve(void *argument) {
     struct session session = *(struct session *)argument;
     struct load_server *s = session.server;
     free(argument);
+    const int on = 1;
+    setsockopt(session.fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     char head[1024], path[64];
     bool more = true;
     while (more && read_request(session.fd, head, sizeof head)) {

@@ -3,18 +3,17 @@
  * there, finite and in a known unit; a report that stops short is refused as a whole.
  */
 #include "workloads/load/wrk.h"
-#include <errno.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define NUMBER_MAX 1e18 /* in units of one; so that sums of a few fit in 64 bits */
 
 struct unit {
     const char *name;
     double factor;
 };
 
-/* Longer names first where one begins another. */
 static const struct unit time_units[] = {{"us", 1},   {"ms", 1e3},   {"s", 1e6},
                                          {"m", 60e6}, {"h", 3600e6}, {NULL, 0}};
 static const struct unit count_units[] = {{"k", 1e3}, {"M", 1e6}, {"G", 1e9}, {"", 1}, {NULL, 0}};
@@ -31,19 +30,18 @@ static bool take_number(const char **at, const struct unit *units, double *value
         return false;
     }
     double number = strtod(begin, &end);
-    for (const struct unit *u = units; isfinite(number) && u->name != NULL; u++) {
+    for (const struct unit *u = units; u->name != NULL; u++) {
         size_t n = strlen(u->name);
         if (strncmp(end, u->name, n) == 0 && end[n] != '\0' && strchr(" \t\r\n,", end[n]) != NULL) {
             *at = end + n;
             *value = number * u->factor;
-            return true;
+            return *value < NUMBER_MAX;
         }
     }
     return false;
 }
 
-/* What follows the first `label` that begins a line (white space before it aside); NULL: no line.
- */
+/* What follows the first `label` that begins a line (but for white space); NULL: there is none. */
 static const char *after(const char *text, const char *label) {
     for (const char *line = text; line != NULL; line = strchr(line, '\n')) {
         const char *word = line + strspn(line, " \t\r\n");
