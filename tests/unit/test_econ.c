@@ -116,6 +116,17 @@ static void revenue_counts_useful_throughput_cost_the_wire(void **state) {
     near(econ_profit(&set, 1, (double[]){10.0, 2.0}), -5.5);
 }
 
+/* Rows are in microseconds, equations in seconds: both latency and jitter count. */
+static void revenue_by_hand(void **state) {
+    (void)state;
+    struct nom_utility u = econ_utility_default(NOM_UTILITY_PENALTY);
+    struct nom_table_row rows[2] = {row(0.5, 399.0, 121.0, 0.55), row(2.0, 600.0, 50.0, 2.2)};
+    double revenue[2];
+    econ_revenue(&u, rows, 2, tuner_normal_tail, revenue);
+    near(revenue[0], 0.5 * 16.27820051367599);
+    near(revenue[1], 2.0 * 17.30020393673979);
+}
+
 static void a_row_without_throughput_earns_nothing(void **state) {
     (void)state;
     struct nom_utility u = econ_utility_default(NOM_UTILITY_BONUS);
@@ -321,6 +332,7 @@ int main(void) {
         cmocka_unit_test(refund_by_hand),
         cmocka_unit_test(bonus_by_hand),
         cmocka_unit_test(revenue_counts_useful_throughput_cost_the_wire),
+        cmocka_unit_test(revenue_by_hand),
         cmocka_unit_test(a_row_without_throughput_earns_nothing),
         cmocka_unit_test(value_falls_with_latency),
         cmocka_unit_test(value_falls_with_jitter),
