@@ -58,10 +58,13 @@ const char *profiler_network(char *why, size_t why_bytes);
 
 /* A running guest. */
 struct target {
-    pid_t pid;             /* QEMU */
+    pid_t pid;             /* QEMU; 0 once it has ended */
+    int exit_status;       /* of QEMU once it has ended, as waitpid gives it */
     int serial_fd;
-    char *serial_log;      /* all it has said so far, NUL-terminated */
+    char *serial_log;      /* what it has said so far, NUL-terminated; NULL before its first word.
+                              Of a guest that talks without end, the newest part. */
     size_t serial_bytes;
+    int home_netns;        /* to go back to, -1: none was left */
     struct sockaddr_in service, control; /* where the app's ports are reached from this process */
     char network[TRIAL_NAME_BYTES];
     char interface[16];    /* of the host's end, "" with user network */
@@ -74,17 +77,22 @@ struct target_options {
     double ready_timeout_seconds; /* until the app says it is ready */
 };
 
-/* Enters a fresh network namespace (this process stays in it), starts QEMU, waits until the app is
- * ready, pins. 0, or -1 with why; the serial log is kept in target either way: target_stop it. */
+/* Enters a fresh network namespace (this thread stays in it until target_stop), starts QEMU, waits
+ * until the app is ready, pins. 0, or -1 with why; the serial log is kept in target either way:
+ * target_stop it. options may be NULL. */
 int target_start(struct target *t, const struct profiler_paths *paths,
                  const struct trial_settings *s, const struct target_options *options,
                  volatile const int *stop, char *why, size_t why_bytes);
-/* Reads what the guest has printed; -1 if QEMU has ended (its exit in *status if not NULL). */
+/* Reads what the guest has printed, without waiting. 0, or -1 if QEMU has ended (its exit in *status
+ * if not NULL); a machine that its accelerator has given up is ended here. */
 int target_pump(struct target *t, int *status);
+/* Ends QEMU and spinner, closes and frees all, goes back to the namespace it came from. Harmless
+ * on a target already stopped. */
 void target_stop(struct target *t);
 
 /* Control requests to a running app, over any reachable address. 0, or -1 with why (the app's own
- * words if it refused). */
+ * words if it refused). The time-out given to control_connect bounds every later request on that
+ * socket, as a whole. After a failure other than a refusal the socket is of no more use. */
 int control_connect(const struct sockaddr_in *address, double timeout_seconds, char *why,
                     size_t why_bytes); /* a socket */
 int control_statistics(int fd, struct nom_statistics *out, char *why, size_t why_bytes);
@@ -93,15 +101,18 @@ int control_price(int fd, double usd_per_gbit, char *why, size_t why_bytes);
 int control_table(int fd, const void *file, size_t bytes, char *why, size_t why_bytes);
 int control_utility(int fd, const struct nom_utility *u, char *why, size_t why_bytes);
 
-/* Measures one phase of load against a running target into t->result: load, counters, CPU use,
- * wire bytes. The target goes on. */
+/* Measures one phase of load against a running target into *t, which is overwritten (settings from
+ * s): load, counters, CPU use, wire bytes. The target goes on. trial_clear it. A trial with no
+ * reply at all, or with more errors than PROFILER_ERRORS_MAX of its replies, has failed; replies
+ * of 503 are no errors. */
+#define PROFILER_ERRORS_MAX 0.001
 void profiler_measure(struct target *target, const struct trial_settings *s, struct trial *t,
                       volatile const int *stop);
 
 #define PROFILER_OTHER_CPU_MAX 0.30 /* cores others may use before a trial counts as noisy */
 
-/* One whole trial: start, load, measure, stop. Never fails: the result's status tells. *stop
- * non-zero ends it early as TRIAL_ABORTED. */
+/* One whole trial: start, load, measure, stop; *t is overwritten, trial_clear it. Never fails: the
+ * result's status tells. *stop non-zero ends it early as TRIAL_ABORTED. */
 void profiler_trial(const struct profiler_paths *paths, const struct trial_settings *s,
                     struct trial *t, volatile const int *stop);
 

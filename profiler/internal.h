@@ -1,0 +1,99 @@
+/*
+ * What the files of profiler/ share with each other and with nobody else.
+ *
+ * Every `why` is one line of text for a person; it is set whenever a function fails. Every
+ * descriptor made here is close-on-exec.
+ */
+#ifndef PROFILER_INTERNAL_H
+#define PROFILER_INTERNAL_H
+
+#include "profiler/profiler.h"
+#include <stdarg.h>
+#include <stdint.h>
+
+#define PROFILER_HOST_IP      "10.77.0.1"
+#define PROFILER_GUEST_IP     "10.77.0.2"
+#define PROFILER_NETMASK      "255.255.255.0"
+#define PROFILER_SERVICE_PORT 80
+#define PROFILER_CONTROL_PORT 7700
+#define PROFILER_INTERFACE    "nom0"
+
+/* Sets why and returns -1. */
+int profiler_fail(char *why, size_t why_bytes, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+double profiler_now_s(void); /* monotonic */
+int64_t profiler_unix_us(void);
+/* Reads a small text file whole, NUL-terminated. Bytes read, or -errno. */
+long profiler_read_file(const char *path, char *text, size_t bytes);
+
+/* GNU build id of an ELF file in hexadecimal. 0, or -errno (-ENOEXEC: not ELF or cut short,
+ * -ENOENT: no such file or no such note); id is then empty. */
+int profiler_build_id(const char *path, char id[64]);
+
+/* Enters a fresh network namespace with lo up; *home is what profiler_namespace_leave needs to go
+ * back, -1 if it failed. Nobody else holds the new one: it goes with its last process. */
+int profiler_namespace_enter(int *home, char *why, size_t why_bytes);
+void profiler_namespace_leave(int *home);
+/* A tap in the present namespace, up, PROFILER_HOST_IP on its host end. Its descriptor or -1; the
+ * tap goes when the last descriptor is closed. */
+int profiler_tap_open(char *why, size_t why_bytes);
+/* Bytes that came from the guest over an interface of this namespace, Ethernet headers included;
+ * -1 if there is no such interface. */
+double profiler_interface_rx_bytes(const char *interface);
+/* A TCP port of 127.0.0.1 that was free a moment ago, or -errno. */
+int profiler_free_port(void);
+
+struct profiler_qemu {
+    const struct profiler_paths *paths;
+    const char *accel;
+    const char *arguments; /* kernel command line */
+    uint32_t vcpus, memory_mib;
+    int tap_fd;                     /* -1: none */
+    int service_port, control_port; /* of 127.0.0.1, with user network; 0: none */
+    int core;                       /* where all its threads start; -1: anywhere */
+};
+/* Finds QEMU in PATH. 0 or -1; why names the package. */
+int profiler_qemu_find(char *path, size_t bytes, char *why, size_t why_bytes);
+/* Starts QEMU in a session of its own, to die with this process; serial console and messages come
+ * out of *serial_fd (non-blocking). Its pid or -1. */
+pid_t profiler_qemu_start(const struct profiler_qemu *qemu, int *serial_fd, char *why,
+                          size_t why_bytes);
+/* What an exit status of QEMU's means, in words (abi/start.h). */
+void profiler_qemu_exit_text(int status, char *text, size_t bytes);
+
+/* The last line of a serial log that says something, without control characters; "" if none. */
+void profiler_serial_last(const char *log, char *line, size_t bytes);
+/* The first whole line that begins with prefix, or NULL. */
+const char *profiler_serial_find(const char *log, const char *prefix);
+
+/* QEMU without the app: starts it and fills target->pid and serial_fd; target_stop it. */
+int profiler_target_boot(struct target *t, const struct profiler_qemu *qemu, char *why,
+                         size_t why_bytes);
+/* Why a target that target_pump found ended did so: its status in words, and its last line. */
+void profiler_target_ended(const struct target *t, char *why, size_t why_bytes);
+/* Waits until a line begins with prefix. 0, or -1 with why: QEMU ended, time is up, or *stop. */
+int profiler_target_wait(struct target *t, const char *prefix, double timeout_seconds,
+                         volatile const int *stop, char *why, size_t why_bytes);
+
+bool profiler_is_vcpu_thread(pid_t qemu, const char *tid);
+/* Pins QEMU's vCPU threads to the vCPU core and its others to the I/O core. How many vCPU threads
+ * were found. */
+uint32_t profiler_pin_target(pid_t qemu, const struct trial_settings *s);
+
+/* Takes the self-check's line apart into times and kind. False if it is not such a line. */
+bool profiler_accel_parse(const char *line, struct profiler_accel_check *check);
+
+/* CPU seconds and bytes up to one moment; differences are what counts. */
+struct profiler_usage {
+    double at_s;           /* profiler_now_s */
+    double busy_s;         /* all cores: user, nice, system and steal; not interrupts, which run
+                              for our packets mostly and belong to nobody */
+    double qemu_s, vcpu_s; /* all threads of QEMU; its vCPU threads */
+    double client_s, own_s, spinner_s;
+    double wire_bytes; /* from the guest; -1 unknown */
+};
+void profiler_usage_sample(const struct target *t, pid_t client, struct profiler_usage *u);
+/* Cores that others used between two samples, at least 0. */
+double profiler_usage_other(const struct profiler_usage *from, const struct profiler_usage *to);
+
+#endif

@@ -1,0 +1,172 @@
+/*
+ * The network of a trial: a namespace and a tap that nobody else holds, so that they go with their
+ * last process, however it ends; or, without the right to make them, free ports of loopback.
+ *
+ * A namespace belongs to a thread: the one that enters must be the one that leaves.
+ */
+#include "profiler/internal.h"
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/if_tun.h>
+#include <net/if.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static int interface_up(int fd, const char *name) {
+    struct ifreq request = {0};
+
+    snprintf(request.ifr_name, sizeof request.ifr_name, "%s", name);
+    if (ioctl(fd, SIOCGIFFLAGS, &request) != 0)
+        return -1;
+    request.ifr_flags |= IFF_UP | IFF_RUNNING;
+    return ioctl(fd, SIOCSIFFLAGS, &request);
+}
+
+static int interface_address(int fd, const char *name, unsigned long what, const char *address) {
+    struct ifreq request = {0};
+    struct sockaddr_in in = {.sin_family = AF_INET};
+
+    snprintf(request.ifr_name, sizeof request.ifr_name, "%s", name);
+    inet_pton(AF_INET, address, &in.sin_addr);
+    memcpy(&request.ifr_addr, &in, sizeof in);
+    return ioctl(fd, what, &request);
+}
+
+/* Without IPv6 the host sends nothing of its own on the wire. A host without IPv6 has no such
+ * setting, and needs none. */
+static void silence_ipv6(void) {
+    int fd = open("/proc/sys/net/ipv6/conf/default/disable_ipv6", O_WRONLY | O_CLOEXEC);
+
+    if (fd < 0)
+        return;
+    if (write(fd, "1", 1) != 1)
+        errno = 0;
+    close(fd);
+}
+
+int profiler_namespace_enter(int *home, char *why, size_t why_bytes) {
+    *home = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
+    if (*home < 0)
+        return profiler_fail(why, why_bytes, "this system has no network namespaces: %s",
+                             strerror(errno));
+    if (unshare(CLONE_NEWNET) != 0) {
+        int error = errno;
+        close(*home);
+        *home = -1;
+        return profiler_fail(why, why_bytes, "no right to make a network namespace (be root): %s",
+                             strerror(error));
+    }
+    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (fd < 0 || interface_up(fd, "lo") != 0) {
+        profiler_fail(why, why_bytes, "cannot set up a network namespace: %s", strerror(errno));
+        if (fd >= 0)
+            close(fd);
+        profiler_namespace_leave(home);
+        return -1;
+    }
+    close(fd);
+    silence_ipv6();
+    return 0;
+}
+
+void profiler_namespace_leave(int *home) {
+    if (*home < 0)
+        return;
+    /* From a namespace of our own making there is always a way back. */
+    if (setns(*home, CLONE_NEWNET) != 0)
+        abort();
+    close(*home);
+    *home = -1;
+}
+
+int profiler_tap_open(char *why, size_t why_bytes) {
+    struct ifreq request = {.ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR};
+    int control = -1, tap = open("/dev/net/tun", O_RDWR | O_CLOEXEC);
+
+    if (tap < 0)
+        return profiler_fail(why, why_bytes, "/dev/net/tun cannot be opened: %s", strerror(errno));
+    snprintf(request.ifr_name, sizeof request.ifr_name, PROFILER_INTERFACE);
+    if (ioctl(tap, TUNSETIFF, &request) == 0 &&
+        (control = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)) >= 0 &&
+        interface_address(control, PROFILER_INTERFACE, SIOCSIFADDR, PROFILER_HOST_IP) == 0 &&
+        interface_address(control, PROFILER_INTERFACE, SIOCSIFNETMASK, PROFILER_NETMASK) == 0 &&
+        interface_up(control, PROFILER_INTERFACE) == 0) {
+        close(control);
+        return tap;
+    }
+    profiler_fail(why, why_bytes, "a tap cannot be set up: %s", strerror(errno));
+    if (control >= 0)
+        close(control);
+    close(tap);
+    return -1;
+}
+
+double profiler_interface_rx_bytes(const char *interface) {
+    char text[4096], key[24];
+    double bytes;
+
+    if (profiler_read_file("/proc/thread-self/net/dev", text, sizeof text) <= 0)
+        return -1;
+    snprintf(key, sizeof key, "%s:", interface);
+    const char *line = strstr(text, key);
+    if (!line || sscanf(line + strlen(key), "%lf", &bytes) != 1)
+        return -1;
+    return bytes;
+}
+
+int profiler_free_port(void) {
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t bytes = sizeof address;
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), port;
+
+    if (fd < 0)
+        return -errno;
+    if (bind(fd, (struct sockaddr *)&address, sizeof address) != 0 ||
+        getsockname(fd, (struct sockaddr *)&address, &bytes) != 0)
+        port = -errno;
+    else
+        port = ntohs(address.sin_port);
+    close(fd);
+    return port;
+}
+
+/* Tried in a child, whose namespace and tap end with it. */
+const char *profiler_network(char *why, size_t why_bytes) {
+    char said[128] = "";
+    int out[2], status = 1;
+    ssize_t n = 0;
+
+    snprintf(why, why_bytes, "cannot try: %s", "no process or pipe left");
+    if (pipe2(out, O_CLOEXEC) != 0)
+        return "user";
+    pid_t pid = fork();
+    if (pid == 0) {
+        int home;
+        if (profiler_namespace_enter(&home, said, sizeof said) == 0 &&
+            profiler_tap_open(said, sizeof said) >= 0)
+            _exit(0);
+        _exit(write(out[1], said, strlen(said)) < 0 ? 2 : 1);
+    }
+    close(out[1]);
+    if (pid > 0) {
+        n = read(out[0], said, sizeof said - 1);
+        while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+            ;
+    }
+    close(out[0]);
+    if (pid > 0 && status == 0) {
+        why[0] = '\0';
+        return "tap";
+    }
+    if (n > 0) {
+        said[n] = '\0';
+        snprintf(why, why_bytes, "%s", said);
+    }
+    return "user";
+}

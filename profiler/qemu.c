@@ -1,0 +1,175 @@
+/*
+ * QEMU as a child: found in PATH, told everything on its command line, given no file to write.
+ *
+ * It dies with this process (parent-death signal), lives in a session of its own so that Ctrl-C at
+ * a terminal reaches only us, and inherits no descriptor but its console and its tap.
+ */
+#include "profiler/internal.h"
+#include "runtime/abi/start.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define QEMU_NAME          "qemu-system-x86_64"
+#define QEMU_ARGUMENTS_MAX 64
+
+int profiler_qemu_find(char *path, size_t bytes, char *why, size_t why_bytes) {
+    const char *folders = getenv("PATH");
+
+    for (const char *at = folders ? folders : "/usr/bin:/bin"; *at;) {
+        size_t n = strcspn(at, ":");
+        if (n && (size_t)snprintf(path, bytes, "%.*s/" QEMU_NAME, (int)n, at) < bytes &&
+            access(path, X_OK) == 0)
+            return 0;
+        at += n + (at[n] == ':');
+    }
+    return profiler_fail(why, why_bytes,
+                         QEMU_NAME " is not installed (Debian package qemu-system-x86)");
+}
+
+struct command {
+    const char *argv[QEMU_ARGUMENTS_MAX];
+    size_t count;
+    char memory[16], vcpus[16], netdev[192];
+};
+
+static void add(struct command *c, const char *option, const char *value) {
+    c->argv[c->count++] = option;
+    if (value)
+        c->argv[c->count++] = value;
+}
+
+static void compose(struct command *c, const char *path, const struct profiler_qemu *q) {
+    bool kvm = strcmp(q->accel, "kvm") == 0;
+
+    c->count = 0;
+    snprintf(c->memory, sizeof c->memory, "%uM", q->memory_mib);
+    snprintf(c->vcpus, sizeof c->vcpus, "%u", q->vcpus);
+    add(c, path, NULL);
+    add(c, "-name", "nom,debug-threads=on");
+    add(c, "-machine", "q35");
+    add(c, "-accel", kvm ? "kvm" : "tcg");
+    add(c, "-cpu", kvm ? "host" : "max");
+    if (kvm) /* SeaBIOS takes seconds where ring 0 is interpreted; qboot runs a tenth of it */
+        add(c, "-bios", "qboot.rom");
+    add(c, "-m", c->memory);
+    add(c, "-smp", c->vcpus);
+    add(c, "-nodefaults", NULL);
+    add(c, "-no-user-config", NULL);
+    add(c, "-no-reboot", NULL);
+    add(c, "-display", "none");
+    add(c, "-serial", "stdio");
+    add(c, "-device", "isa-debug-exit,iobase=0xf4,iosize=4");
+    add(c, "-kernel", q->paths->kernel);
+    add(c, "-initrd", q->paths->initrd);
+    add(c, "-append", q->arguments);
+    if (q->tap_fd >= 0)
+        snprintf(c->netdev, sizeof c->netdev, "tap,id=n0,fd=%d", q->tap_fd);
+    else if (q->service_port)
+        snprintf(c->netdev, sizeof c->netdev,
+                 "user,id=n0,restrict=on,hostfwd=tcp:127.0.0.1:%d-:%d,hostfwd=tcp:127.0.0.1:%d-:%d",
+                 q->service_port, PROFILER_SERVICE_PORT, q->control_port, PROFILER_CONTROL_PORT);
+    else
+        c->netdev[0] = '\0';
+    if (c->netdev[0]) {
+        add(c, "-netdev", c->netdev);
+        add(c, "-device", "virtio-net-pci,disable-legacy=on,netdev=n0,mac=52:54:00:77:00:02");
+    }
+    c->argv[c->count] = NULL;
+}
+
+/* In the child: becomes QEMU, or writes errno into `failure`. */
+static _Noreturn void become(const struct command *c, const struct profiler_qemu *q, pid_t parent,
+                             int output, int failure) {
+    sigset_t none;
+    int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+    setsid();
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    signal(SIGPIPE, SIG_DFL);
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != parent)
+        _exit(1);
+    if (q->core >= 0) {
+        cpu_set_t set;
+        CPU_ZERO(&set);
+        CPU_SET((size_t)q->core, &set);
+        sched_setaffinity(0, sizeof set, &set);
+    }
+    if (null >= 0 && dup2(null, STDIN_FILENO) >= 0 && dup2(output, STDOUT_FILENO) >= 0 &&
+        dup2(output, STDERR_FILENO) >= 0 && close_range(3, ~0u, CLOSE_RANGE_CLOEXEC) == 0 &&
+        (q->tap_fd < 0 || fcntl(q->tap_fd, F_SETFD, 0) == 0))
+        execv(c->argv[0], (char *const *)c->argv);
+    int error = errno;
+    _exit(write(failure, &error, sizeof error) == sizeof error ? 1 : 2);
+}
+
+pid_t profiler_qemu_start(const struct profiler_qemu *q, int *serial_fd, char *why,
+                          size_t why_bytes) {
+    struct command command;
+    char path[512];
+    int console[2], failure[2], error = 0;
+    pid_t parent = getpid();
+
+    *serial_fd = -1;
+    if (profiler_qemu_find(path, sizeof path, why, why_bytes) != 0)
+        return -1;
+    compose(&command, path, q);
+    if (pipe2(console, O_CLOEXEC) != 0)
+        return profiler_fail(why, why_bytes, "no pipe for QEMU: %s", strerror(errno));
+    if (pipe2(failure, O_CLOEXEC) != 0) {
+        profiler_fail(why, why_bytes, "no pipe for QEMU: %s", strerror(errno));
+        close(console[0]);
+        close(console[1]);
+        return -1;
+    }
+    pid_t pid = fork();
+    if (pid == 0)
+        become(&command, q, parent, console[1], failure[1]);
+    if (pid < 0)
+        error = errno;
+    close(console[1]);
+    close(failure[1]);
+    /* Ends at once when exec closes the other end. */
+    if (pid > 0 && read(failure[0], &error, sizeof error) == sizeof error) {
+        while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+            ;
+        pid = -1;
+    }
+    close(failure[0]);
+    if (pid < 0) {
+        close(console[0]);
+        return profiler_fail(why, why_bytes, "%s cannot be started: %s", path, strerror(error));
+    }
+    fcntl(console[0], F_SETFL, O_NONBLOCK);
+    *serial_fd = console[0];
+    return pid;
+}
+
+void profiler_qemu_exit_text(int status, char *text, size_t bytes) {
+    if (WIFSIGNALED(status)) {
+        snprintf(text, bytes, "QEMU was killed by signal %d (%s)", WTERMSIG(status),
+                 strsignal(WTERMSIG(status)));
+        return;
+    }
+    unsigned int code = (unsigned int)WEXITSTATUS(status);
+    if (code == NOM_EXIT_HOST_STATUS(NOM_EXIT_APP_FAULT))
+        snprintf(text, bytes, "the kernel ended the app for an exception");
+    else if (code == NOM_EXIT_HOST_STATUS(NOM_EXIT_BAD_COMMAND))
+        snprintf(text, bytes, "the kernel could not run what its command line names");
+    else if (code == NOM_EXIT_HOST_STATUS(NOM_EXIT_PANIC))
+        snprintf(text, bytes, "the kernel panicked");
+    else if (code >= NOM_EXIT_HOST_STATUS(NOM_EXIT_BASE))
+        snprintf(text, bytes, "the app ended with status %u", (code >> 1) - NOM_EXIT_BASE);
+    else if (code == 0)
+        snprintf(text, bytes, "the machine was switched off or reset");
+    else
+        snprintf(text, bytes, "QEMU failed with status %u", code);
+}
