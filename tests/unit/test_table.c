@@ -257,6 +257,7 @@ static void headers_that_make_no_sense_are_refused(void **state) {
     CASE(f.h.session_id = -1, "header: session_id is negative");
     CASE(memset(f.h.app, 'a', sizeof f.h.app), "header: app has no end");
     CASE(f.h.target[1] = '\033', "header: target has byte 0x1b, not printable ASCII");
+    CASE(f.h.target[0] = 127, "header: target has byte 0x7f, not printable ASCII");
     CASE(f.h.accel[0] = '\xff', "header: accel has byte 0xff, not printable ASCII");
     CASE(f.h.app_build_id[63] = 'x', "header: app_build_id has bytes past its end");
     CASE(f.h.utility.kind = 9, "header: utility: unknown kind");
