@@ -23,8 +23,10 @@
 #define COPY_BYTES_MAX 1024u /* bodies up to this are copied, to travel with their heads */
 #define GATHER_BYTES   4096u /* replies copied into one write */
 #define SPANS          32u
-#define HELD_PBUFS_MAX 4u /* more are left to the stack, which then drops: none can hoard buffers  \
-                           */
+#define POLLS_PER_S    (1000 / (2 * TCP_TMR_INTERVAL)) /* the stack's coarse timer */
+#define HELD_PBUFS_MAX                                                                             \
+    4u /* more are left to the stack, which then drops: none can hoard buffers                     \
+        */
 
 struct conn {
     struct tcp_pcb *pcb;
@@ -77,19 +79,22 @@ static void release(struct conn *c) {
     counters.connections_open--;
 }
 
-/* Closes a pcb that no longer has a slot. The stack resets a connection that is closed before all
+/* Closes a pcb that no longer has a slot; ERR_ABRT if it had to be aborted, which a callback must
+ * return. The stack resets a connection that is closed before all
  * it received was acknowledged, and counts a FIN that came with the last data as not so. */
-static void close_pcb(struct tcp_pcb *pcb) {
+static err_t close_pcb(struct tcp_pcb *pcb) {
     if (pcb->state == CLOSE_WAIT)
         tcp_recved(pcb, 1);
-    if (tcp_close(pcb) != ERR_OK)
-        tcp_abort(pcb);
+    if (tcp_close(pcb) == ERR_OK)
+        return ERR_OK;
+    tcp_abort(pcb);
+    return ERR_ABRT;
 }
 
-static void end(struct conn *c) {
+static err_t end(struct conn *c) {
     struct tcp_pcb *pcb = c->pcb;
     release(c);
-    close_pcb(pcb);
+    return close_pcb(pcb);
 }
 
 static void starve(struct conn *c) {
@@ -158,8 +163,8 @@ static bool feed(struct conn *c) {
     return true;
 }
 
-/* Moves everything as far as it goes. The slot may be free afterwards. */
-static void advance(struct conn *c) {
+/* Moves everything as far as it goes. The slot may be free afterwards. ERR_ABRT as above. */
+static err_t advance(struct conn *c) {
     uint64_t answered = served->requests + served->refused + served->errors;
     bool all;
     for (;;) {
@@ -172,26 +177,19 @@ static void advance(struct conn *c) {
     if (served->requests + served->refused + served->errors != answered)
         touch(c);
     if (c->http.reply_count > 0)
-        return;
-    if (c->client_ended) {
-        end(c);
-    } else if (http_finished(&c->http)) {
-        if (!c->http.broken)
-            end(c);
-        else if (tcp_shutdown(c->pcb, 0, 1) == ERR_OK)
-            c->lingering = true;
-    }
+        return ERR_OK;
+    if (c->client_ended || (http_finished(&c->http) && !c->http.broken))
+        return end(c);
+    if (http_finished(&c->http) && tcp_shutdown(c->pcb, 0, 1) == ERR_OK)
+        c->lingering = true;
+    return ERR_OK;
 }
 
 static err_t on_recv(void *arg, struct tcp_pcb *pcb, struct pbuf *p, err_t err) {
     struct conn *c = arg;
     if (!p) {
         c->client_ended = true;
-        if (c->lingering)
-            end(c);
-        else
-            advance(c);
-        return ERR_OK;
+        return c->lingering ? end(c) : advance(c);
     }
     if (err != ERR_OK || c->lingering) {
         tcp_recved(pcb, p->tot_len);
@@ -206,8 +204,7 @@ static err_t on_recv(void *arg, struct tcp_pcb *pcb, struct pbuf *p, err_t err) 
         c->held = p;
         c->held_used = 0;
     }
-    advance(c);
-    return ERR_OK;
+    return advance(c);
 }
 
 static err_t on_sent(void *arg, struct tcp_pcb *pcb, u16_t bytes) {
@@ -218,10 +215,9 @@ static err_t on_sent(void *arg, struct tcp_pcb *pcb, u16_t bytes) {
         return ERR_OK;
     if (c->http.reply_count > 0) {
         touch(c);
-        advance(c);
-    } else {
-        c->idle_s = 0;
+        return advance(c);
     }
+    c->idle_s = 0;
     return ERR_OK;
 }
 
@@ -242,11 +238,9 @@ static err_t on_poll(void *arg, struct tcp_pcb *pcb) {
             tcp_abort(pcb);
             return ERR_ABRT;
         }
-        close_pcb(pcb);
-    } else if (!c->lingering) {
-        advance(c);
+        return close_pcb(pcb);
     }
-    return ERR_OK;
+    return c->lingering ? ERR_OK : advance(c);
 }
 
 /* A connection beyond the pool has no slot: its arg is NULL. */
@@ -260,8 +254,7 @@ static err_t beyond_recv(void *arg, struct tcp_pcb *pcb, struct pbuf *p, err_t e
     }
     tcp_recv(pcb, NULL);
     tcp_poll(pcb, NULL, 0);
-    close_pcb(pcb);
-    return ERR_OK;
+    return close_pcb(pcb);
 }
 
 static err_t beyond_poll(void *arg, struct tcp_pcb *pcb) {
@@ -279,7 +272,7 @@ static err_t on_accept(void *arg, struct tcp_pcb *pcb, err_t err) {
     if (!c) {
         counters.connections_beyond++;
         tcp_recv(pcb, beyond_recv);
-        tcp_poll(pcb, beyond_poll, 2 * SERVE_LINGER_S);
+        tcp_poll(pcb, beyond_poll, POLLS_PER_S * SERVE_LINGER_S);
         return ERR_OK;
     }
     first_free = c->next_free;
@@ -295,7 +288,7 @@ static err_t on_accept(void *arg, struct tcp_pcb *pcb, err_t err) {
     tcp_recv(pcb, on_recv);
     tcp_sent(pcb, on_sent);
     tcp_err(pcb, on_error);
-    tcp_poll(pcb, on_poll, 2); /* in half seconds */
+    tcp_poll(pcb, on_poll, POLLS_PER_S);
     return ERR_OK;
 }
 
