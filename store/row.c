@@ -27,7 +27,14 @@ int store_prepare(struct store *store, const char *sql, sqlite3_stmt **statement
     return 0;
 }
 
+static void roll_back(struct store *store) {
+    if (!sqlite3_get_autocommit(store->db))
+        sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);
+}
+
 int store_begin(struct store *store) {
+    /* Even rolling back needs memory: one that failed is made up for here. */
+    roll_back(store);
     return store_exec(store, "BEGIN IMMEDIATE", "write");
 }
 
@@ -35,8 +42,8 @@ int store_finish(struct store *store, int result) {
     if (result == 0)
         result = store_exec(store, "COMMIT", "write");
     /* Some errors have ended the transaction already; the first error is the one to tell. */
-    if (result != 0 && !sqlite3_get_autocommit(store->db))
-        sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);
+    if (result != 0)
+        roll_back(store);
     return result;
 }
 
