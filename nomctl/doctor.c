@@ -1,0 +1,232 @@
+/*
+ * nomctl doctor: what of this machine nom can use, and what is missing. Ready means that a profile
+ * can run: QEMU, the guest's files, and an accelerator that boots the kernel.
+ */
+#include "nomctl/nomctl.h"
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const struct {
+    const char *name, *package, *version_command, *needed_for;
+} tools[] = {
+    {"qemu-system-x86_64", "qemu-system-x86", "qemu-system-x86_64 --version 2>&1", "everything"},
+    {"wrk", "wrk", "wrk -v 2>&1", "profile --client wrk"},
+    {"gnuplot", "gnuplot-nox", "gnuplot --version 2>&1", "report"},
+    {"nginx", "nginx-light", "nginx -v 2>&1", "make bench"},
+};
+#define TOOLS (sizeof tools / sizeof tools[0])
+
+static const char *const accels[] = {"kvm", "tcg"};
+#define ACCELS (sizeof accels / sizeof accels[0])
+
+struct tool {
+    bool present;
+    char path[512], version[160];
+};
+
+struct file {
+    const char *name;
+    const char *path;
+    bool present;
+};
+
+struct doctor {
+    struct tool tools[TOOLS];
+    struct profiler_paths paths;
+    bool has_paths;
+    char paths_why[WHY_BYTES];
+    struct file files[3];
+    bool checked[ACCELS];
+    struct profiler_accel_check checks[ACCELS];
+    char check_why[ACCELS][WHY_BYTES];
+    bool has_auto;
+    char chosen[TRIAL_NAME_BYTES], reason[WHY_BYTES];
+    const char *network;
+    char network_why[WHY_BYTES];
+    char machine[256];
+    bool ready;
+};
+
+const struct command doctor_command = {
+    .name = "doctor",
+    .summary = "check accelerators, network and tools",
+    .arguments = "",
+    .notes = "Boots the kernel's self-check under each accelerator and times ring 0 and ring 3. "
+             "Exit code 0 if a profile can run, 3 if something for it is missing.\n\n"
+             "Examples:\n"
+             "  nomctl doctor\n"
+             "  nomctl doctor --json",
+    .has_json = true,
+};
+
+/* First line that a command prints, up to its second sentence. */
+static void first_line(const char *command, char *line, size_t bytes) {
+    FILE *from = popen(command, "r");
+    line[0] = '\0';
+    if (!from)
+        return;
+    if (!fgets(line, (int)bytes, from))
+        line[0] = '\0';
+    pclose(from);
+    line[strcspn(line, "\r\n")] = '\0';
+    char *rest = strstr(line, " Copyright");
+    if (rest)
+        *rest = '\0';
+}
+
+static void look_for_tools(struct doctor *d) {
+    for (size_t i = 0; i < TOOLS; i++) {
+        struct tool *t = &d->tools[i];
+        t->present = file_find_tool(tools[i].name, t->path, sizeof t->path) == 0;
+        if (t->present)
+            first_line(tools[i].version_command, t->version, sizeof t->version);
+    }
+}
+
+static void look_for_files(struct doctor *d) {
+    d->has_paths = profiler_paths("nhttpd", &d->paths, d->paths_why, sizeof d->paths_why) == 0;
+    d->files[0] = (struct file){"kernel", d->paths.kernel, false};
+    d->files[1] = (struct file){"initrd", d->paths.initrd, false};
+    d->files[2] = (struct file){"nhttpd", d->paths.app_elf, false};
+    for (size_t i = 0; i < 3; i++)
+        d->files[i].present = access(d->files[i].path, R_OK) == 0;
+}
+
+static void look(struct doctor *d) {
+    char why[WHY_BYTES];
+    look_for_tools(d);
+    look_for_files(d);
+    d->network = profiler_network(d->network_why, sizeof d->network_why);
+    profiler_machine(d->machine, sizeof d->machine);
+    if (!d->has_paths || !d->tools[0].present)
+        return;
+    for (size_t i = 0; i < ACCELS; i++)
+        d->checked[i] = profiler_accel_check(&d->paths, accels[i], &d->checks[i], d->check_why[i],
+                                             sizeof d->check_why[i]) == 0;
+    d->has_auto = profiler_accel_choose(&d->paths, "auto", d->chosen, d->reason, sizeof d->reason,
+                                        why, sizeof why) == 0;
+    if (!d->has_auto)
+        snprintf(d->reason, sizeof d->reason, "%s", why);
+    d->ready = d->has_auto;
+}
+
+static const char *kind_name(enum profiler_accel_kind kind) {
+    switch (kind) {
+    case PROFILER_ACCEL_KVM:
+        return "native";
+    case PROFILER_ACCEL_KVM_RING3:
+        return "ring3-native";
+    case PROFILER_ACCEL_TCG:
+        return "translated";
+    case PROFILER_ACCEL_SLOW:
+        return "slow";
+    case PROFILER_ACCEL_ABSENT:
+        break;
+    }
+    return "absent";
+}
+
+static void print_accelerators(const struct doctor *d) {
+    puts("\naccelerators");
+    for (size_t i = 0; i < ACCELS; i++) {
+        const struct profiler_accel_check *c = &d->checks[i];
+        if (!d->checked[i])
+            printf("  %-20s not checked: %s\n", accels[i],
+                   d->check_why[i][0]    ? d->check_why[i]
+                   : d->tools[0].present ? "no guest files"
+                                         : "no qemu-system-x86_64");
+        else if (c->kind == PROFILER_ACCEL_ABSENT)
+            printf("  %-20s does not work: %s\n", accels[i], c->detail);
+        else
+            printf("  %-20s %s; ring 0 %.3g ns, ring 3 %.3g ns an iteration; boots in %.0f ms\n",
+                   accels[i], c->detail, c->ring0_ns, c->ring3_ns, c->boot_ms);
+    }
+    if (d->has_auto)
+        printf("  %-20s takes %s: %s\n", "auto", d->chosen, d->reason);
+    else if (d->reason[0])
+        printf("  %-20s takes none: %s\n", "auto", d->reason);
+}
+
+static void print(const struct doctor *d) {
+    printf("machine\n  %s\n", d->machine);
+    print_accelerators(d);
+    puts("\nnetwork");
+    if (strcmp(d->network, "tap") == 0)
+        puts("  tap                  in a network namespace of its own for each trial");
+    else
+        printf("  user                 QEMU's own, slower; no tap: %s\n", d->network_why);
+    puts("\ntools");
+    for (size_t i = 0; i < TOOLS; i++)
+        if (d->tools[i].present)
+            printf("  %-20s %s\n", tools[i].name, d->tools[i].version);
+        else
+            printf("  %-20s missing, needed for %s: apt-get install %s\n", tools[i].name,
+                   tools[i].needed_for, tools[i].package);
+    puts("\nguest files");
+    for (size_t i = 0; i < 3; i++)
+        if (d->files[i].present)
+            printf("  %-20s %s\n", d->files[i].name, d->files[i].path);
+    if (!d->has_paths)
+        printf("  missing: %s\n", d->paths_why);
+    printf("\n%s\n", d->ready ? "ready: nomctl profile nhttpd" : "not ready for nomctl profile");
+}
+
+static json_t *json_accelerators(const struct doctor *d) {
+    json_t *array = json_array();
+    for (size_t i = 0; array && i < ACCELS; i++) {
+        const struct profiler_accel_check *c = &d->checks[i];
+        bool works = d->checked[i] && c->kind != PROFILER_ACCEL_ABSENT;
+        json_array_append_new(array,
+                              json_pack("{s:s, s:b, s:s, s:o, s:o, s:o, s:s}", "accel", accels[i],
+                                        "works", works, "kind", kind_name(c->kind), "ring0_ns",
+                                        works ? json_double(c->ring0_ns) : json_null(), "ring3_ns",
+                                        works ? json_double(c->ring3_ns) : json_null(), "boot_ms",
+                                        works ? json_double(c->boot_ms) : json_null(), "detail",
+                                        d->checked[i] ? c->detail : d->check_why[i]));
+    }
+    return array;
+}
+
+static json_t *json_tools(const struct doctor *d) {
+    json_t *array = json_array();
+    for (size_t i = 0; array && i < TOOLS; i++)
+        json_array_append_new(array,
+                              json_pack("{s:s, s:b, s:s, s:s, s:s, s:s}", "tool", tools[i].name,
+                                        "present", d->tools[i].present, "path",
+                                        d->tools[i].present ? d->tools[i].path : "", "version",
+                                        d->tools[i].version, "package", tools[i].package,
+                                        "needed_for", tools[i].needed_for));
+    return array;
+}
+
+static json_t *json_files(const struct doctor *d) {
+    json_t *array = json_array();
+    for (size_t i = 0; array && i < 3; i++)
+        json_array_append_new(array, json_pack("{s:s, s:s, s:b}", "file", d->files[i].name, "path",
+                                               d->files[i].path, "present", d->files[i].present));
+    return array;
+}
+
+int doctor_main(int argc, char **argv) {
+    static struct doctor d;
+    struct common common;
+    int code = cli_parse(&doctor_command, argc, argv, NULL, &common);
+    if (code != CLI_RUN)
+        return code;
+    look(&d);
+    if (common.json)
+        code = json_emit(json_pack(
+            "{s:i, s:b, s:s, s:o, s:{s:o, s:s}, s:{s:s, s:s}, s:o, s:o}", "schema",
+            NOMCTL_JSON_SCHEMA, "ready", d.ready, "machine", d.machine, "accelerators",
+            json_accelerators(&d), "auto", "accel",
+            d.has_auto ? json_string(d.chosen) : json_null(), "reason", d.reason, "network", "kind",
+            d.network, "detail", d.network_why, "tools", json_tools(&d), "files", json_files(&d)));
+    else {
+        print(&d);
+        code = NOMCTL_OK;
+    }
+    if (code == NOMCTL_OK && !d.ready)
+        code = NOMCTL_MISSING;
+    return code;
+}

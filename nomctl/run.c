@@ -1,0 +1,307 @@
+/*
+ * nomctl run: an app serves, with a table that it follows or with W fixed, while price and load
+ * change; each phase is measured, stored, shown and counted.
+ */
+#include "nomctl/run.h"
+#include "runtime/econ/econ.h"
+#include <arpa/inet.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { KEY_TABLE = 0x8001, KEY_DELAY, KEY_KICK, KEY_PRICE, KEY_LOAD, KEY_SECONDS, KEY_UTILITY };
+
+#define CONTROL_TIMEOUT_S 5.0
+
+struct run_options {
+    struct measure_options measure;
+    const char *table, *price, *load;
+    double delay_us, seconds;
+    uint32_t kick;
+    struct nom_utility utility;
+    bool has_delay, has_kick, has_utility;
+};
+
+static const struct argp_option options[] = {
+    {"table", KEY_TABLE, "FILE", 0,
+     "the table to follow (default: built from the newest profile in the database)", 1},
+    {"delay", KEY_DELAY, "W", 0, "no table: W fixed, in us", 1},
+    {"kick", KEY_KICK, "KICK", 0, "with --delay 0: natural (default) or strict", 1},
+    {"price", KEY_PRICE, "LIST", 0, "of outbound traffic, $/Gbit: 10, or 1,10@5s (default: 1)", 1},
+    {"load", KEY_LOAD, "LIST", 0,
+     "single, many or a number of connections: many,single@5s (default: many)", 1},
+    {"seconds", KEY_SECONDS, "S", 0, "how long in all (default: 10)", 1},
+    {"utility", KEY_UTILITY, "UTILITY", 0, "instead of the table's, as in nomctl table --help", 1},
+    {0},
+};
+
+static int set(void *context, int key, unsigned index, const char *value) {
+    struct run_options *o = context;
+    char why[WHY_BYTES];
+    int code, rc = 0;
+    (void)index;
+    if (measure_set(&o->measure, key, value, &code))
+        return code;
+    switch (key) {
+    case ARGP_KEY_ARG:
+        o->measure.app = value;
+        break;
+    case KEY_TABLE:
+        o->table = value;
+        break;
+    case KEY_DELAY:
+        rc = list_number("--delay", value, 0, NOM_DELAY_US_MAX, &o->delay_us, why, sizeof why);
+        o->has_delay = true;
+        break;
+    case KEY_KICK:
+        if (strcmp(value, "natural") != 0 && strcmp(value, "strict") != 0)
+            return out_fail(NOMCTL_USAGE, "--kick: '%s' is none of: natural, strict", value);
+        o->kick = strcmp(value, "strict") == 0 ? NOM_KICK_STRICT : NOM_KICK_NATURAL;
+        o->has_kick = true;
+        break;
+    case KEY_PRICE:
+        o->price = value;
+        break;
+    case KEY_LOAD:
+        o->load = value;
+        break;
+    case KEY_SECONDS:
+        rc = list_number("--seconds", value, 0.1, 86400, &o->seconds, why, sizeof why);
+        break;
+    case KEY_UTILITY:
+        rc = tuner_utility_parse(value, &o->utility, why, sizeof why);
+        o->has_utility = true;
+        break;
+    }
+    return rc ? out_fail(NOMCTL_USAGE, "%s", why) : NOMCTL_OK;
+}
+
+const struct command run_command = {
+    .name = "run",
+    .summary = "run an app that follows price and load, and count its profit",
+    .arguments = "APP",
+    .notes =
+        "A phase lasts from one change of price or load to the next; all of it counts, also the "
+        "time that the app takes to notice. Profit is what users pay for the replies, at the "
+        "latency and jitter measured, less the price of the bits sent. While it runs, nomctl "
+        "deploy can load another table.\n\n"
+        "Examples:\n"
+        "  nomctl run nhttpd --price 1,10@5s\n"
+        "  nomctl run nhttpd --table nhttpd.table --load many,single@5s --seconds 10\n"
+        "  nomctl run nhttpd --delay 12 --price 1,10@5s --json",
+    .arguments_least = 1,
+    .arguments_most = 1,
+    .has_json = true,
+    .has_db = true,
+    .measures = true,
+    .options = options,
+    .set = set,
+};
+
+/* The table named, or one built from the database; none with --delay. */
+static int find_table(const struct run_options *o, const struct trial_settings *s,
+                      struct store *store, struct run *run) {
+    struct store_session profile;
+    int code;
+    if (o->has_delay)
+        return NOMCTL_OK;
+    if (o->table) {
+        run->table_from = o->table;
+    } else {
+        code = database_session(store, 0, s->app, s->target, s->accel, &profile);
+        if (!code)
+            code = database_table(store, &profile, &run->utility, &run->table);
+        if (code)
+            return code;
+        run->table_from = "database";
+    }
+    const struct nom_table_header *h = run->table.header;
+    if (strcmp(h->app, s->app) != 0)
+        return out_fail(NOMCTL_USAGE, "%s: a table of %s, not of %s", run->table_from, h->app,
+                        s->app);
+    if (!o->has_utility)
+        run->utility = h->utility;
+    if (strcmp(h->accel, s->accel) != 0)
+        out_note("the table was measured under %s; this run is under %s", h->accel, s->accel);
+    else if (strcmp(h->app_build_id, s->app_build_id) != 0)
+        out_note("the table was measured with another build of %s", s->app);
+    return NOMCTL_OK;
+}
+
+/* Tells the app what it needs to choose by. A control connection, or -1 with why. */
+static int instruct(const struct target *target, const struct run *run, bool utility, char *why,
+                    size_t why_bytes) {
+    int fd = control_connect(&target->control, CONTROL_TIMEOUT_S, why, why_bytes);
+    /* The price first, so that the table's first choice is made at it. */
+    if (fd >= 0 &&
+        (control_price(fd, run->phases[0].price_usd_per_gbit, why, why_bytes) ||
+         (run->table.bytes &&
+          control_table(fd, run->table.bytes, run->table.size, why, why_bytes)) ||
+         (run->table.bytes && utility && control_utility(fd, &run->utility, why, why_bytes)))) {
+        close(fd);
+        fd = -1;
+    }
+    return fd;
+}
+
+/* Measures, stores and shows one phase. An exit code. */
+static int phase_run(struct run *run, size_t number, struct target *target, int control,
+                     const struct trial_settings *base, struct store *store, bool quiet) {
+    struct phase *p = &run->phases[number];
+    struct trial_settings s = *base;
+    char why[WHY_BYTES];
+    memcpy(s.load, p->load.name, sizeof s.load);
+    s.connections = p->load.connections;
+    s.seconds = p->seconds;
+    s.order = (uint32_t)number;
+    if (control_price(control, p->price_usd_per_gbit, why, sizeof why))
+        return out_fail(NOMCTL_FAILED, "phase %zu: the app did not take its price: %s", number,
+                        why);
+    profiler_measure(target, &s, &p->trial, stop_flag());
+    struct trial_result *r = &p->trial.result;
+    int code = NOMCTL_OK;
+    if (r->status == TRIAL_ABORTED) {
+        trial_clear(&p->trial);
+        return NOMCTL_INTERRUPTED;
+    }
+    if (r->status != TRIAL_FAILED && !r->has_statistics &&
+        control_statistics(control, &r->statistics, why, sizeof why)) {
+        r->status = TRIAL_FAILED;
+        snprintf(r->error, sizeof r->error, "no statistics from the app: %.200s", why);
+    }
+    if (r->status != TRIAL_FAILED) {
+        p->trial.settings.delay_us = r->statistics.delay_us;
+        p->trial.settings.kick = r->statistics.kick;
+        p->profit_usd_per_s = run_profit_usd_per_s(&run->utility, p->price_usd_per_gbit, r);
+    } else
+        code = out_fail(NOMCTL_FAILED, "phase %zu failed: %s", number, r->error);
+    int error = store_trial_add(store, run->session.id, &p->trial, &p->run_id);
+    if (!error) {
+        struct store_phase row = {.trial_id = p->run_id,
+                                  .phase = (uint32_t)number,
+                                  .price_usd_per_gbit = p->price_usd_per_gbit,
+                                  .profit_usd_per_s = p->profit_usd_per_s,
+                                  .utility = run->utility};
+        error = store_phase_add(store, &row);
+    }
+    trial_clear(&p->trial);
+    if (error)
+        return database_fail(store, error);
+    if (code)
+        return code;
+    p->measured = true;
+    run->profit_usd += p->profit_usd_per_s * r->seconds;
+    if (!quiet)
+        run_show_phase(p, number);
+    return NOMCTL_OK;
+}
+
+static int serve(struct run *run, struct target *target, const struct trial_settings *s,
+                 struct store *store, bool utility, bool quiet) {
+    char why[WHY_BYTES];
+    struct progress progress;
+    int code = NOMCTL_OK, control = instruct(target, run, utility, why, sizeof why);
+    if (control < 0)
+        return out_fail(NOMCTL_FAILED, "the app did not take its table and price: %s", why);
+    progress_begin(&progress, run->count);
+    for (size_t i = 0; i < run->count && !code; i++) {
+        char what[128];
+        const struct phase *p = &run->phases[i];
+        snprintf(what, sizeof what, "%g s at %g $/Gbit, load %s", p->seconds, p->price_usd_per_gbit,
+                 p->load.name);
+        progress_show(&progress, i, run->count, what);
+        code =
+            *stop_flag() ? NOMCTL_INTERRUPTED : phase_run(run, i, target, control, s, store, quiet);
+    }
+    progress_end(&progress);
+    close(control);
+    return code;
+}
+
+/* Where another terminal reaches the app. */
+static void announce(const struct target *target, uint64_t home_netns) {
+    char address[INET_ADDRSTRLEN], in[64] = "";
+    inet_ntop(AF_INET, &target->control.sin_addr, address, sizeof address);
+    if (netns_current() != home_netns)
+        snprintf(in, sizeof in, " --in /proc/%d/ns/net", (int)getpid());
+    out_note("serving; for another table: nomctl deploy FILE --to %s:%u%s", address,
+             ntohs(target->control.sin_port), in);
+}
+
+static int boot_and_serve(struct run *run, const struct measure *m, struct store *store,
+                          bool utility, bool quiet) {
+    struct target target;
+    char why[WHY_BYTES];
+    uint64_t home_netns = netns_current();
+    const struct target_options defaults = {0};
+    int code;
+    if (target_start(&target, &m->paths, &m->settings, &defaults, stop_flag(), why, sizeof why)) {
+        code = *stop_flag() ? NOMCTL_INTERRUPTED
+                            : out_fail(NOMCTL_FAILED, "%s did not start: %s", m->settings.app, why);
+    } else {
+        announce(&target, home_netns);
+        code = serve(run, &target, &m->settings, store, utility, quiet);
+    }
+    target_stop(&target);
+    return code;
+}
+
+static int go(const struct run_options *o, const struct common *common, struct run *run,
+              struct store *store, int argc, char **argv) {
+    struct measure m;
+    int code = measure_prepare(&o->measure, &m);
+    if (!code)
+        code = find_table(o, &m.settings, store, run);
+    if (code)
+        return code;
+    m.settings.delay_us = o->delay_us;
+    m.settings.kick = o->kick;
+    m.settings.warmup_seconds = 0;
+    code = measure_session(store, &m, "run", 0, argc, argv, &run->session);
+    if (code)
+        return code;
+    code = boot_and_serve(run, &m, store, o->has_utility, common->json);
+    int error = store_session_end(store, run->session.id);
+    if (error && code != NOMCTL_FAILED)
+        return database_fail(store, error);
+    if (code == NOMCTL_INTERRUPTED)
+        out_error("interrupted: the phases that were whole are kept");
+    int shown = NOMCTL_OK;
+    if (code == NOMCTL_OK || code == NOMCTL_INTERRUPTED)
+        shown = run_show(run, &m.settings, common->json, code == NOMCTL_INTERRUPTED);
+    return code ? code : shown;
+}
+
+int run_main(int argc, char **argv) {
+    static struct run run;
+    struct run_options o = {.price = "1", .load = "many", .seconds = 10};
+    struct common common;
+    struct store *store;
+    char why[WHY_BYTES];
+    measure_defaults(&o.measure);
+    o.utility = econ_utility_default(NOM_UTILITY_PENALTY);
+    int code = cli_parse(&run_command, argc, argv, &o, &common);
+    if (code != CLI_RUN)
+        return code;
+    if (!app_find(o.measure.app))
+        return NOMCTL_USAGE;
+    if (o.has_delay && o.table)
+        return out_fail(NOMCTL_USAGE, "run: --table and --delay exclude each other");
+    if (o.has_kick && (!o.has_delay || o.delay_us > 0))
+        return out_fail(NOMCTL_USAGE, "run: --kick goes with --delay 0 only");
+    run.seconds = o.seconds;
+    run.utility = o.utility;
+    if (run_plan(&run, o.price, o.load, why, sizeof why))
+        return out_fail(NOMCTL_USAGE, "%s", why);
+    code = o.table ? table_file_read(o.table, &run.table) : NOMCTL_OK;
+    if (code)
+        return code;
+    code = database_open(&common, STORE_WRITE, &store);
+    if (!code) {
+        stop_install();
+        code = go(&o, &common, &run, store, argc, argv);
+        store_close(store);
+    }
+    free(run.table.bytes);
+    return code;
+}
