@@ -30,30 +30,37 @@ static const char style[] =
     ".points tr.frontier td{background:var(--mark);font-weight:600}\n"
     ".wide{overflow-x:auto}.warning{background:var(--warn);padding:.6rem .9rem}\n";
 
-/* The SVG without what only a file of its own may have, every id made this figure's own. */
+/* The length of what stands before an id at c, or 0. */
+static size_t before_id(const char *c) {
+    static const char *const texts[] = {"id='", "id=\"", "href='#", "href=\"#", "url(#"};
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        if (strncmp(c, texts[i], strlen(texts[i])) == 0)
+            return strlen(texts[i]);
+    }
+    return 0;
+}
+
+/* The SVG without what only a file of its own may have and without gnuplot's own titles (a browser
+ * would show them as tips); every id made this figure's own. */
 static void inline_svg(FILE *page, const struct report_picture *picture) {
-    static const char *const before_id[] = {"id='", "id=\"", "href='#", "href=\"#", "url(#"};
-    const char *from = strstr(picture->svg, "<svg");
-    if (!from)
+    static const char title_end[] = "</title>";
+    const char *c = strstr(picture->svg, "<svg");
+    if (!c)
         return;
     fputs("<svg role=\"img\" aria-label=\"", page);
     report_html_text(page, picture->title);
     fputc('"', page);
-    for (const char *c = from + strlen("<svg"); *c;) {
-        size_t length = 1;
-        int id = 0;
-        for (size_t i = 0; i < sizeof(before_id) / sizeof(before_id[0]); i++) {
-            size_t bytes = strlen(before_id[i]);
-            if (strncmp(c, before_id[i], bytes) == 0) {
-                length = bytes;
-                id = 1;
-                break;
-            }
+    for (c += strlen("<svg"); *c;) {
+        const char *end = strncmp(c, "<title>", 7) == 0 ? strstr(c, title_end) : NULL;
+        size_t length = before_id(c);
+        if (end) {
+            c = end + strlen(title_end);
+            continue;
         }
-        fwrite(c, 1, length, page);
-        if (id)
+        fwrite(c, 1, length ? length : 1, page);
+        if (length)
             fprintf(page, "%s-", picture->name);
-        c += length;
+        c += length ? length : 1;
     }
 }
 
@@ -97,8 +104,8 @@ static void head(FILE *page, const struct report_data *data) {
             "<p>Session %" PRId64 ", %zu runs, started %s, ended %s.</p>\n"
             "<p>The server holds packets back for up to W microseconds, so that several travel "
             "together: a larger W costs latency and can save enough work to gain throughput. Every "
-            "W was measured several times under each load, in random order. A point is the median "
-            "of its runs. Points that no other beats in throughput, mean latency and jitter at "
+            "W was measured under each load, the runs in random order. A point is the median of "
+            "its runs. Points that no other beats in throughput, mean latency and jitter at "
             "once are the frontier: which of them is best depends on prices and on what latency is "
             "worth, and a running server chooses among them by its table.</p>\n",
             s->id, data->count, started,
@@ -106,10 +113,14 @@ static void head(FILE *page, const struct report_data *data) {
 }
 
 static void warnings(FILE *page, const struct report_data *data) {
-    if (data->trials[0].settings.debug_build)
+    for (size_t i = 0; i < data->count; i++) {
+        if (!data->trials[i].settings.debug_build)
+            continue;
         fputs("<p class=\"warning\">Measured with a debug build. Its figures say nothing about the "
               "real one.</p>\n",
               page);
+        return;
+    }
 }
 
 static void notes(FILE *page, const struct report_data *data) {
