@@ -21,7 +21,6 @@
 #define NK_CR4_UMIP       0x800
 #define NK_CR4_FSGSBASE   0x10000
 #define NK_CR4_SMEP       0x100000
-#define NK_CR4_SMAP       0x200000
 
 #define NK_MSR_EFER 0xc0000080
 #define NK_EFER_SCE 0x1
