@@ -61,7 +61,7 @@ void report_delay(const struct tuner_point *point, char *text, size_t bytes);
 int report_finite(const struct tuner_point *point);
 const struct tuner_point *report_most_throughput(const struct report_load *load);
 const struct tuner_point *report_least_latency(const struct report_load *load);
-/* A gnuplot string in single quotes. */
+/* A gnuplot string: what could end it, or start a command substitution or a macro, is escaped. */
 void report_quote(FILE *script, const char *text);
 /* Sets why; gives -error. */
 int report_fail(char *why, size_t why_bytes, enum report_error error, const char *format, ...)

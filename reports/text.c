@@ -2,6 +2,7 @@
  * Small texts and choices that figures and page have in common, so that both say the same.
  */
 #include "reports/internal.h"
+#include <ctype.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
@@ -96,11 +97,15 @@ const struct tuner_point *report_least_latency(const struct report_load *load) {
 }
 
 void report_quote(FILE *script, const char *text) {
-    fputc('\'', script);
+    fputc('"', script);
     for (; *text; text++) {
-        if (*text == '\'')
-            fputc('\'', script);
-        fputc((unsigned char)*text < ' ' ? ' ' : *text, script);
+        unsigned char c = (unsigned char)*text;
+        if (c < ' ')
+            fputc(' ', script);
+        else if (isalnum(c) || c >= 0x80 || strchr(" .,:;=()/%+-", c))
+            fputc(c, script);
+        else
+            fprintf(script, "\\%03o", c);
     }
-    fputc('\'', script);
+    fputc('"', script);
 }
