@@ -1,0 +1,217 @@
+/* See fake_qemu.h. One process, one poll loop; a thread stands for the vCPU. */
+#include "tests/unit/fake_qemu.h"
+#include "runtime/abi/control.h"
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define CONNECTIONS 64
+
+static char folder[64], old_path[4096];
+
+static void *vcpu(void *unused) {
+    prctl(PR_SET_NAME, "CPU 0/TCG");
+    for (;;)
+        pause();
+    return unused;
+}
+
+static int listen_on(int port) {
+    struct sockaddr_in address = {.sin_family = AF_INET,
+                                  .sin_port = htons((uint16_t)port),
+                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    int one = 1, fd = socket(AF_INET, SOCK_STREAM, 0);
+
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+    if (bind(fd, (struct sockaddr *)&address, sizeof address) != 0 || listen(fd, 64) != 0) {
+        perror("fake: listen");
+        exit(1);
+    }
+    return fd;
+}
+
+static int forwarded_port(int argc, char **argv, const char *guest_port) {
+    for (int i = 0; i < argc; i++) {
+        const char *to = strstr(argv[i], guest_port);
+        if (!to || !strstr(argv[i], "hostfwd="))
+            continue;
+        while (to[-1] != ':')
+            to--;
+        return atoi(to);
+    }
+    return 0;
+}
+
+/* Answers whole requests in what just came; a request never comes in parts here. */
+static int answer_http(int fd, const char *status) {
+    char in[16384], out[128];
+    ssize_t n = read(fd, in, sizeof in - 1);
+    int requests = 0;
+
+    if (n <= 0)
+        return -1;
+    in[n] = '\0';
+    for (char *at = in; (at = strstr(at, "\r\n\r\n")); at += 4) {
+        snprintf(out, sizeof out, "HTTP/1.1 %s\r\nContent-Length: 5\r\n\r\nhello", status);
+        if (write(fd, out, strlen(out)) < 0)
+            return -1;
+        requests++;
+    }
+    return requests;
+}
+
+static int answer_control(int fd) {
+    struct nom_control_header header;
+    struct nom_control_status status = {.error = NOM_CONTROL_OK};
+    struct nom_statistics statistics = {.requests = 7};
+
+    if (read(fd, &header, sizeof header) != sizeof header)
+        return -1;
+    header.type |= NOM_CONTROL_REPLY;
+    header.payload_bytes = sizeof status + sizeof statistics;
+    if (write(fd, &header, sizeof header) < 0 || write(fd, &status, sizeof status) < 0 ||
+        write(fd, &statistics, sizeof statistics) < 0)
+        return -1;
+    return 0;
+}
+
+static void serve(int service, int control, const char *status, bool deaf, long requests_max) {
+    struct pollfd fds[2 + CONNECTIONS] = {{.fd = service, .events = POLLIN},
+                                          {.fd = control, .events = POLLIN}};
+    bool is_control[2 + CONNECTIONS] = {false};
+    long requests = 0;
+    nfds_t count = 2;
+
+    for (;;) {
+        poll(fds, count, -1);
+        for (nfds_t i = 0; i < 2; i++)
+            if (fds[i].revents && count < 2 + CONNECTIONS) {
+                is_control[count] = i == 1;
+                fds[count++] = (struct pollfd){.fd = accept(fds[i].fd, NULL, NULL),
+                                               .events = deaf && i == 0 ? 0 : POLLIN};
+            }
+        for (nfds_t i = 2; i < count; i++) {
+            if (!fds[i].revents)
+                continue;
+            int n = fds[i].revents & POLLIN
+                        ? is_control[i] ? answer_control(fds[i].fd) : answer_http(fds[i].fd, status)
+                        : -1;
+            if (n < 0) {
+                close(fds[i].fd);
+                fds[i] = fds[--count];
+                is_control[i] = is_control[count];
+                i--;
+                continue;
+            }
+            requests += n;
+            if (requests_max && requests >= requests_max) {
+                puts("fake: exception in nhttpd");
+                exit(0x7b);
+            }
+        }
+    }
+}
+
+void fake_qemu_hook(int argc, char **argv) {
+    pthread_t thread;
+
+    if (argc < 3 || strcmp(argv[1], "--fake-qemu") != 0)
+        return;
+    const char *behaviour = argv[2];
+    setvbuf(stdout, NULL, _IONBF, 0);
+    if (argc > 3 && strcmp(argv[3], "--version") == 0) {
+        puts("QEMU emulator version 0 (fake)");
+        exit(0);
+    }
+    if (strncmp(behaviour, "exit-", 5) == 0) {
+        puts("fake: last words");
+        exit(atoi(behaviour + 5));
+    }
+    if (strncmp(behaviour, "says-", 5) == 0)
+        puts(behaviour + 5);
+    if (strcmp(behaviour, "gives-up") == 0)
+        puts("KVM internal error. Suberror: 1");
+    for (long i = 0; strcmp(behaviour, "talks") == 0; i++)
+        printf("fake: line %ld\n", i);
+    bool deaf = strcmp(behaviour, "deaf") == 0;
+    if (!deaf && strncmp(behaviour, "serve", 5) != 0 && strncmp(behaviour, "dies-", 5) != 0)
+        for (;;)
+            pause();
+    int service = forwarded_port(argc, argv, "-:80,"),
+        control = forwarded_port(argc, argv, "-:7700");
+    if (service)
+        service = listen_on(service), control = listen_on(control);
+    else
+        service = control = -1; /* a tap: ready is all it can be */
+    pthread_create(&thread, NULL, vcpu, NULL);
+    puts("fake: one CPU\nnhttpd: ready at 10.77.0.2");
+    serve(service, control,
+          strcmp(behaviour, "serve-503") == 0   ? "503 Service Unavailable"
+          : strcmp(behaviour, "serve-500") == 0 ? "500 Internal Server Error"
+                                                : "200 OK",
+          deaf, strncmp(behaviour, "dies-", 5) == 0 ? atol(behaviour + 5) : 0);
+    exit(1);
+}
+
+static void write_file(const char *name, mode_t mode, const char *text) {
+    char path[128];
+
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode);
+    if (fd < 0 || write(fd, text, strlen(text)) != (ssize_t)strlen(text) || close(fd) != 0) {
+        perror(path);
+        exit(1);
+    }
+}
+
+void fake_qemu_install(const char *behaviour) {
+    char exe[512], script[1024], path[4200];
+    ssize_t n = readlink("/proc/self/exe", exe, sizeof exe - 1);
+
+    if (!folder[0]) {
+        snprintf(folder, sizeof folder, "/tmp/nom-fake-qemu.XXXXXX");
+        if (!mkdtemp(folder))
+            exit(1);
+        snprintf(old_path, sizeof old_path, "%s", getenv("PATH"));
+        write_file("nom.elf", 0644, "");
+        write_file("initrd.cpio", 0644, "");
+        write_file("nhttpd.elf", 0644, "");
+        setenv("NOM_HOME", folder, 1);
+    }
+    exe[n > 0 ? n : 0] = '\0';
+    snprintf(script, sizeof script, "#!/bin/sh\nexec '%s' --fake-qemu '%s' \"$@\"\n", exe,
+             behaviour);
+    write_file("qemu-system-x86_64", 0755, script);
+    snprintf(path, sizeof path, "%s:%s", folder, old_path);
+    setenv("PATH", path, 1);
+}
+
+void fake_qemu_remove(void) {
+    setenv("PATH", "/nonexistent", 1);
+}
+
+void fake_qemu_clean(void) {
+    static const char *const names[] = {"nom.elf", "initrd.cpio", "nhttpd.elf",
+                                        "qemu-system-x86_64"};
+    char path[128];
+
+    if (!folder[0])
+        return;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        snprintf(path, sizeof path, "%s/%s", folder, names[i]);
+        unlink(path);
+    }
+    rmdir(folder);
+    setenv("PATH", old_path, 1);
+    unsetenv("NOM_HOME");
+    folder[0] = '\0';
+}

@@ -1,0 +1,28 @@
+/*
+ * A program in QEMU's place, for tests of what the profiler does when a guest misbehaves: a test's
+ * own executable, reached through a script named qemu-system-x86_64 in a folder that is put first
+ * in PATH. It speaks on its console like a guest, and serves HTTP and control on the loopback ports
+ * that QEMU's user network would forward.
+ */
+#ifndef TESTS_FAKE_QEMU_H
+#define TESTS_FAKE_QEMU_H
+
+/* First in every such test's main: if this process is to be the fake, becomes it. */
+void fake_qemu_hook(int argc, char **argv);
+
+/* Puts a fake of that behaviour in the place of QEMU, and an empty kernel, initrd and nhttpd.elf
+ * in NOM_HOME. Behaviours:
+ *   serve, serve-503, serve-500   ready; answers every request with that status
+ *   dies-N     as serve, but is ended as for an exception after N requests
+ *   deaf       ready; takes connections, never answers
+ *   mute       never says a word
+ *   talks      prints without end, is never ready
+ *   gives-up   what QEMU prints when KVM cannot go on
+ *   exit-N     prints "fake: last words", ends with status N
+ *   says-TEXT  prints TEXT and a newline, then waits */
+void fake_qemu_install(const char *behaviour);
+/* No QEMU at all in PATH. */
+void fake_qemu_remove(void);
+void fake_qemu_clean(void);
+
+#endif
