@@ -1,0 +1,78 @@
+# Boots the real thing for a .bats file, in a network namespace of its own that ends with its
+# processes. Needs root, iproute2, util-linux, qemu-system-x86.
+#
+#   guest_net            the namespace, with tap0 = 10.77.0.1/24; once per file (setup_file)
+#   guest_boot TEXT ARG...  boots the app with its arguments; waits until the console says TEXT
+#   in_net COMMAND...    runs a command where the guest can be reached
+#   guest_stop, guest_net_end
+#
+# $console is the guest's serial log; $ip its address. NOM_TEST_ACCEL: tcg (default) or kvm.
+BUILD=${BUILD:-build}
+ip=10.77.0.2
+
+guest_net() {
+    unshare -n sleep 900 3>&- 3<&- &
+    export net_pid=$!
+    until [ "$(readlink "/proc/$net_pid/ns/net")" != "$(readlink /proc/self/ns/net)" ]; do sleep 0.01; done
+    in_net ip link set lo up
+    in_net ip tuntap add tap0 mode tap vnet_hdr
+    in_net ip addr add 10.77.0.1/24 dev tap0
+    in_net ip link set tap0 up
+}
+
+in_net() { nsenter -t "$net_pid" -n -- "$@"; }
+
+# Starts QEMU; $qemu_pid. The command line is the rest of the arguments.
+guest_start() {
+    export console=${BATS_FILE_TMPDIR:?}/console
+    local machine=(-accel tcg -cpu max)
+    [ "${NOM_TEST_ACCEL:-tcg}" = kvm ] && machine=(-accel kvm -cpu host -bios qboot.rom)
+    in_net qemu-system-x86_64 -machine q35 "${machine[@]}" -m 128M -smp 1 -nodefaults \
+        -no-user-config -no-reboot -display none -serial "file:$console" \
+        -device isa-debug-exit,iobase=0xf4,iosize=4 \
+        -netdev tap,id=n0,ifname=tap0,script=no,downscript=no \
+        -device virtio-net-pci,disable-legacy=on,netdev=n0,mac=52:54:00:77:00:02 \
+        -kernel "$BUILD/lib/nom/nom.elf" -initrd "$BUILD/lib/nom/initrd.cpio" \
+        -append "$*" </dev/null >"$BATS_FILE_TMPDIR/qemu" 2>&1 3>&- &
+    export qemu_pid=$!
+}
+
+guest_boot() {
+    local text=$1 turn
+    shift
+    guest_start "$@"
+    for ((turn = 0; turn < 1000; turn++)); do
+        grep -qF -- "$text" "$console" 2>/dev/null && return 0
+        kill -0 "$qemu_pid" 2>/dev/null || break
+        sleep 0.02
+    done
+    cat "$console" "$BATS_FILE_TMPDIR/qemu" 2>/dev/null
+    return 1
+}
+
+# Waits for QEMU to end by itself; $guest_status is QEMU's.
+guest_wait() {
+    local turn
+    for ((turn = 0; turn < 1000; turn++)); do
+        kill -0 "$qemu_pid" 2>/dev/null || break
+        sleep 0.02
+    done
+    guest_status=0
+    wait "$qemu_pid" || guest_status=$?
+}
+
+guest_stop() {
+    [ -n "${qemu_pid:-}" ] || return 0
+    kill -9 "$qemu_pid" 2>/dev/null
+    # QEMU is a child of this shell or of an earlier one: wait for the tap to be free.
+    while [ -d "/proc/$qemu_pid" ] && ! grep -q '^State:.Z' "/proc/$qemu_pid/status" 2>/dev/null; do
+        sleep 0.01
+    done
+    return 0
+}
+
+guest_net_end() {
+    guest_stop
+    kill "$net_pid" 2>/dev/null
+    return 0
+}
