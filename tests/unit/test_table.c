@@ -322,19 +322,19 @@ static int ids_fit(const uint32_t *id, uint32_t count, uint32_t room, uint32_t k
 }
 
 static int row_fits(const struct nom_table_header *h, const struct nom_table_row *r) {
-    static const double greatest[] = {0.0, 1000.0, 1.0}; /* by knob id */
+    static const double greatest[] = {0.0, 1000.0, 1.0}; /* by knob id; 0: none */
     int fits = amount(r->connections) && r->connections >= 1.0 && amount(r->throughput_ops) &&
                amount(r->useful_gbit_per_s) && amount(r->latency_mean_us) && amount(r->jitter_us) &&
                amount(r->latency_p50_us) && amount(r->latency_p90_us) &&
                amount(r->latency_p99_us) && amount(r->latency_p999_us) && amount(r->cv) &&
                r->flags <= 1;
-    for (uint32_t k = 0; k < NOM_KNOBS_MAX; k++)
-        fits &= amount(r->knob[k]) &&
-                r->knob[k] <= (k < h->knob_count ? greatest[h->knob_id[k]] : 0.0) &&
-                (k >= h->knob_count || h->knob_id[k] != NOM_KNOB_KICK ||
-                 r->knob[k] == (double)(int)r->knob[k]);
+    for (uint32_t k = 0; k < NOM_KNOBS_MAX; k++) {
+        uint32_t id = k < h->knob_count ? h->knob_id[k] : 0;
+        fits &= amount(r->knob[k]) && r->knob[k] <= greatest[id] &&
+                (id != NOM_KNOB_KICK || r->knob[k] == (double)(int)r->knob[k]);
+    }
     for (uint32_t k = 0; k < NOM_USES_MAX; k++)
-        fits &= amount(r->use[k]) && (k < h->use_count || r->use[k] == 0.0);
+        fits &= k < h->use_count ? amount(r->use[k]) : r->use[k] == 0.0;
     return fits;
 }
 

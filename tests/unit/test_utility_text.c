@@ -76,7 +76,8 @@ static void formatting_stays_in_its_buffer(void **state) {
         size_t length = n - 1 < 32 ? n - 1 : 32;
         assert_int_equal(strlen(got), length);
         assert_memory_equal(got, "penalty:alpha=20,x=100,l0_us=750", length);
-        assert_int_equal(got[n], '#');
+        for (size_t i = n; i < sizeof got; i++)
+            assert_int_equal(got[i], '#');
     }
 }
 
@@ -171,8 +172,20 @@ static void long_mistakes_stay_in_their_buffer(void **state) {
         memset(why, '#', sizeof why);
         assert_int_equal(tuner_utility_parse(text, &u, why, n), -1);
         assert_int_equal(strlen(why), n - 1);
-        assert_int_equal(why[n], '#');
+        for (size_t i = n; i < sizeof why; i++)
+            assert_int_equal(why[i], '#');
     }
+}
+
+static void numbers_have_63_characters_at_most(void **state) {
+    (void)state;
+    char text[100] = "bonus:alpha=", why[200];
+    struct nom_utility u;
+    memset(text + 12, '1', 63);
+    assert_int_equal(tuner_utility_parse(text, &u, why, sizeof why), 0);
+    assert_within(u.alpha_usd_per_gbit, 1e63 / 9.0, 1e50);
+    text[12 + 63] = '1';
+    assert_int_equal(tuner_utility_parse(text, &u, why, sizeof why), -1);
 }
 
 /* Any bytes at all: read or refused, and what is read is a utility. */
@@ -243,6 +256,7 @@ int main(void) {
         cmocka_unit_test(texts_come_back),
         cmocka_unit_test(mistakes_are_named),
         cmocka_unit_test(long_mistakes_stay_in_their_buffer),
+        cmocka_unit_test(numbers_have_63_characters_at_most),
         cmocka_unit_test(any_text_is_read_or_refused),
         cmocka_unit_test(numbers_have_a_point_in_any_locale),
     };
