@@ -12,8 +12,8 @@
 #include "syscall.h"
 #include <stdint.h>
 
-#define NOM_BOARD_MAGIC 0x6472616f626d6f6eULL /* "nomboard" */
-#define NOM_BOARD_VERSION 1u
+#define NOM_BOARD_MAGIC         0x6472616f626d6f6eULL /* "nomboard" */
+#define NOM_BOARD_VERSION       1u
 #define NOM_BOARD_RESOURCES_MAX 64u
 
 /* What the kernel did since boot: proof of K4 and K14. */
@@ -37,7 +37,7 @@ struct nom_board {
                                         kind of virtualisation (doctor) */
     struct nom_kernel_counters counters;
     uint32_t resource_count;
-    uint32_t reserved;
+    uint32_t syscall_entry; /* enum nom_syscall_entry */
     struct nom_resource resources[NOM_BOARD_RESOURCES_MAX];
 };
 _Static_assert(sizeof(struct nom_board) <= 4096, "struct nom_board fits one page");

@@ -13,7 +13,8 @@ extern const uint64_t nk_entry_tsc;
 
 static volatile struct nom_board *const board = &shared.board;
 
-void nk_board_start(uint64_t tsc_hz, uint32_t ring0_ps_per_iteration, uint32_t cores) {
+void nk_board_start(uint64_t tsc_hz, uint32_t ring0_ps_per_iteration, uint32_t cores,
+                    uint32_t syscall_entry) {
     board->sequence++;
     board->magic = NOM_BOARD_MAGIC;
     board->version = NOM_BOARD_VERSION;
@@ -21,6 +22,7 @@ void nk_board_start(uint64_t tsc_hz, uint32_t ring0_ps_per_iteration, uint32_t c
     board->entry_tsc = nk_entry_tsc;
     board->ring0_ps_per_iteration = ring0_ps_per_iteration;
     board->cores = cores;
+    board->syscall_entry = syscall_entry;
     board->sequence++;
 }
 

@@ -11,7 +11,8 @@
 enum nk_count { NK_COUNT_CALLS, NK_COUNT_TIMER, NK_COUNT_DEVICE, NK_COUNT_EXCEPTIONS };
 
 /* Everything about the machine is known by then. */
-void nk_board_start(uint64_t tsc_hz, uint32_t ring0_ps_per_iteration, uint32_t cores);
+void nk_board_start(uint64_t tsc_hz, uint32_t ring0_ps_per_iteration, uint32_t cores,
+                    uint32_t syscall_entry);
 
 /* Adds a resource, numbered by its place; its id, or 0 if the board is full. */
 uint32_t nk_board_add(struct nom_resource resource);

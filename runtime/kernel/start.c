@@ -16,9 +16,9 @@
 #include "worker.h"
 
 #define CPUID_FEATURES 7u
-#define CPUID_FSGSBASE (1u << 0)  /* ebx */
-#define CPUID_SMEP     (1u << 7)  /* ebx */
-#define CPUID_UMIP     (1u << 2)  /* ecx */
+#define CPUID_FSGSBASE (1u << 0) /* ebx */
+#define CPUID_SMEP     (1u << 7) /* ebx */
+#define CPUID_UMIP     (1u << 2) /* ecx */
 
 #define FW_CFG_SELECT    0x510
 #define FW_CFG_DATA      0x511
@@ -82,9 +82,9 @@ void nk_start(uint64_t start_info) {
     nk_memory_start(&boot);
     uint64_t tsc_hz = nk_clock_tsc_hz(&source);
     uint32_t ring0_ps = nk_clock_ring0_ps(tsc_hz), core_count = cores();
-    nk_board_start(tsc_hz, ring0_ps, core_count);
     uint32_t entry = nk_worker_probe();
     nk_syscall_start(entry);
+    nk_board_start(tsc_hz, ring0_ps, core_count, entry);
     nk_line("clock %u Hz (%s), calls by %s", tsc_hz, source,
             entry == NOM_ENTRY_SYSCALL ? "syscall" : "fault");
     list(core_count);

@@ -3,7 +3,6 @@
  * boots it under each accelerator. ring0_ps and ring3_ps are picoseconds an iteration of the same
  * dec/jnz loop; boot_us is the time from the kernel's first instruction to here.
  */
-#include "runtime/platform/nom/call.h"
 #include "runtime/platform/platform.h"
 
 #define ITERATIONS 1000000u
@@ -27,7 +26,7 @@ int plat_main(int argc, char **argv) {
     uint64_t boot_us = plat_tsc_to_ns(plat_now_tsc() - board->entry_tsc) / 1000;
     plat_log("selfcheck: ring0_ps=%u ring3_ps=%u tsc_hz=%llu entry=%s boot_us=%llu",
              board->ring0_ps_per_iteration, (unsigned)loop_ps(), (unsigned long long)plat_tsc_hz,
-             plat_call_entry() == NOM_ENTRY_SYSCALL ? "syscall" : "fault",
+             board->syscall_entry == NOM_ENTRY_SYSCALL ? "syscall" : "fault",
              (unsigned long long)boot_us);
     return 0;
 }
