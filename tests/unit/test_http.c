@@ -2,6 +2,7 @@
  * nhttpd's logic: what each request is answered, that the answer depends on the bytes and not on
  * how they were cut, and that any bytes at all are survived.
  */
+#include "tests/unit/seeded.h"
 #include "workloads/nhttpd/http.h"
 #include <setjmp.h>
 #include <stdarg.h>
@@ -416,14 +417,6 @@ static void half_a_request_is_busy(void **state) {
     assert_true(http_finished(&k.connection));
 }
 
-static uint64_t random_state;
-static uint64_t random_next(void) { /* splitmix64 */
-    uint64_t z = random_state += 0x9e3779b97f4a7c15u;
-    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
-    z = (z ^ z >> 27) * 0x94d049bb133111ebu;
-    return z ^ z >> 31;
-}
-
 /* What comes out must be whole replies, each with a status of ours and the length it says. */
 static void check_replies(const struct client *k) {
     const char *at = k->out, *end = k->out + k->out_bytes;
@@ -473,14 +466,14 @@ static void garbage(void **state) {
     static struct client cut;
     char stream[2000];
     for (uint64_t seed = 1; seed <= 4000; seed++) {
-        random_state = seed;
-        size_t n = 0, most = random_next() % 300 + 1;
+        struct seeded random = {seed};
+        size_t n = 0, most = seeded_next(&random) % 300 + 1;
         while (n < most) {
-            uint64_t kind = random_next() % 8;
+            uint64_t kind = seeded_next(&random) % 8;
             if (kind == 0 || (seed % 4 == 0 && kind < 7)) {
-                stream[n++] = (char)random_next();
+                stream[n++] = (char)seeded_next(&random);
             } else {
-                const char *scrap = scraps[random_next() % (sizeof scraps / sizeof *scraps)];
+                const char *scrap = scraps[seeded_next(&random) % (sizeof scraps / sizeof *scraps)];
                 memcpy(stream + n, scrap, strlen(scrap));
                 n += strlen(scrap);
             }
@@ -489,7 +482,7 @@ static void garbage(void **state) {
         check_replies(k);
         client_init(&cut);
         for (size_t at = 0; at < n;) {
-            size_t part = random_next() % 20 + 1;
+            size_t part = seeded_next(&random) % 20 + 1;
             part = part < n - at ? part : n - at;
             feed(&cut, stream + at, part);
             at += part;
