@@ -5,6 +5,13 @@
 #include "reports/internal.h"
 #include <inttypes.h>
 
+static void caption(FILE *script, int number, double height, const char *text) {
+    fprintf(script, "set label %d ", number);
+    report_quote(script, text);
+    fprintf(script, " at screen 0.985,%g right font ',9' textcolor rgb '" REPORT_GREY "'\n",
+            height);
+}
+
 void report_figure_begin(FILE *script, const struct report_load *load, const char *what,
                          const char *note) {
     const struct store_session *s = &load->data->session;
@@ -16,10 +23,9 @@ void report_figure_begin(FILE *script, const struct report_load *load, const cha
     fputs("set label 101 ", script);
     report_quote(script, text);
     fputs(" at screen 0.5,0.97 center font ',14'\n", script);
-    snprintf(text, sizeof(text), "session %" PRId64 ", runs %s. %s", s->id, runs, note);
-    fputs("set label 102 ", script);
-    report_quote(script, text);
-    fputs(" at screen 0.985,0.018 right font ',9' textcolor rgb '" REPORT_GREY "'\n", script);
+    caption(script, 102, 0.017, note);
+    snprintf(text, sizeof(text), "session %" PRId64 ", runs %s", s->id, runs);
+    caption(script, 103, 0.041, text);
     fputs("set border 3 linewidth 1 linecolor rgb '#333333'\n"
           "set tics nomirror out scale 0.6 textcolor rgb '#000000'\n"
           "set grid linetype 1 linecolor rgb '#dddddd' linewidth 0.5\n"

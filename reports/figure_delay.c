@@ -16,8 +16,8 @@ struct panel {
 };
 
 static const struct panel panels[2] = {
-    {"throughput (thousand requests/s)", "most throughput", "k requests/s", 1e-3, 0.865, 0.51, 0},
-    {"mean latency (\u00b5s)", "least latency", "\u00b5s", 1.0, 0.445, 0.125, 1},
+    {"throughput (thousand requests/s)", "most throughput", "k requests/s", 1e-3, 0.865, 0.52, 0},
+    {"mean latency (\u00b5s)", "least latency", "\u00b5s", 1.0, 0.455, 0.145, 1},
 };
 
 struct span {
@@ -125,7 +125,7 @@ static void draw_panel(FILE *script, const struct report_load *load, const struc
               script);
     fputs("$best using 1:2 with points pointtype 6 pointsize 1.8 linewidth 1.5"
           " linecolor rgb '#000000' title 'best'\n"
-          "unset label 101\nunset label 102\nunset key\n",
+          "unset label 101\nunset label 102\nunset label 103\nunset key\n",
           script);
 }
 
@@ -159,7 +159,7 @@ int report_figure_delay(struct report_load *load, char *why, size_t why_bytes) {
           "set multiplot\nset format x ''\n",
           script);
     draw_panel(script, load, &panels[0], best[0], &delays);
-    fputs("set format x '%g'\nset xlabel 'batching delay W (\u00b5s)' offset 0,0.2\n", script);
+    fputs("set format x '%g'\nset xlabel 'batching delay W (\u00b5s)' offset 0,0.3\n", script);
     draw_panel(script, load, &panels[1], best[1], &delays);
     fputs("unset multiplot\n", script);
     int failed = ferror(script);

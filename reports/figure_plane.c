@@ -15,7 +15,7 @@
 
 #define LEFT   0.105 /* the plot's edges, as parts of the figure */
 #define RIGHT  0.975
-#define BOTTOM 0.125
+#define BOTTOM 0.145
 #define TOP    0.875
 
 #define MARK_PIXELS      6.0
@@ -212,7 +212,7 @@ static void draw(FILE *script, struct plane *plane) {
             "set lmargin at screen %g\nset rmargin at screen %g\n"
             "set bmargin at screen %g\nset tmargin at screen %g\n"
             "set xrange [%.9g:%.9g]\nset yrange [%.9g:%.9g]\n"
-            "set xlabel 'throughput (thousand requests/s), better to the right' offset 0,0.2\n"
+            "set xlabel 'throughput (thousand requests/s), better to the right' offset 0,0.3\n"
             "set ylabel 'mean latency (\u00b5s), better below'\n"
             "set key at screen 0.5,0.94 center top horizontal reverse Left samplen 1 font ',11'\n"
             "plot ",
@@ -254,7 +254,7 @@ int report_figure_plane(struct report_load *load, char *why, size_t why_bytes) {
     } else {
         report_figure_begin(script, load, "throughput against latency",
                             "Numbers: W in \u00b5s; bars: least to greatest of the repeats; "
-                            "frontier: throughput, mean latency, jitter.");
+                            "frontier: throughput, mean latency, jitter; line: without jitter.");
         draw(script, &plane);
         result = ferror(script) || fflush(script) != 0
                      ? report_fail(why, why_bytes, REPORT_ENOMEM, "out of memory")

@@ -2,8 +2,10 @@
  * The page: one file with its pictures inside, no script, nothing loaded from anywhere. Pictures
  * stay on white in dark mode, for their colours are chosen for it.
  */
+#include "profiler/profiler.h"
 #include "reports/internal.h"
 #include <inttypes.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -113,14 +115,25 @@ static void head(FILE *page, const struct report_data *data) {
 }
 
 static void warnings(FILE *page, const struct report_data *data) {
+    size_t debug = 0, disturbed = 0;
+    double most = 0.0;
     for (size_t i = 0; i < data->count; i++) {
-        if (!data->trials[i].settings.debug_build)
+        const struct trial *t = &data->trials[i];
+        debug += t->settings.debug_build;
+        if (t->result.status != TRIAL_OK || !(t->result.host_other_cpu > PROFILER_OTHER_CPU_MAX))
             continue;
+        disturbed++;
+        most = fmax(most, t->result.host_other_cpu);
+    }
+    if (debug)
         fputs("<p class=\"warning\">Measured with a debug build. Its figures say nothing about the "
               "real one.</p>\n",
               page);
-        return;
-    }
+    if (disturbed)
+        fprintf(page,
+                "<p class=\"warning\">In %zu of the runs that count, other programs used more than "
+                "%.2f cores while they were measured, at most %.2f: the noise was accepted.</p>\n",
+                disturbed, PROFILER_OTHER_CPU_MAX, most);
 }
 
 static void notes(FILE *page, const struct report_data *data) {

@@ -16,19 +16,19 @@
 struct store;
 
 enum store_error {
-    STORE_EOPEN = 1,    /* cannot be created, read or written */
-    STORE_ENOTDB = 2,   /* a file, but not a database of ours */
-    STORE_ENEWER = 3,   /* written by a newer nomctl */
-    STORE_EBUSY = 4,    /* another process holds the write lock for too long */
-    STORE_EIO = 5,      /* disk full, I/O error */
-    STORE_ENOENT = 6,   /* no such session or trial */
-    STORE_EDATA = 7,    /* a row that makes no sense */
+    STORE_EOPEN = 1,  /* cannot be created, read or written */
+    STORE_ENOTDB = 2, /* a file, but not a database of ours */
+    STORE_ENEWER = 3, /* written by a newer nomctl */
+    STORE_EBUSY = 4,  /* another process holds the write lock for too long */
+    STORE_EIO = 5,    /* disk full, I/O error */
+    STORE_ENOENT = 6, /* no such session or trial */
+    STORE_EDATA = 7,  /* a row that makes no sense */
     STORE_ENOMEM = 8,
 };
 
 enum store_mode {
-    STORE_READ = 0,   /* must exist */
-    STORE_WRITE = 1,  /* created, with its folder, if missing; migrated if older */
+    STORE_READ = 0,  /* must exist */
+    STORE_WRITE = 1, /* created, with its folder, if missing; migrated if older */
 };
 
 /* *store is set in every case but STORE_ENOMEM, for store_error_text; store_close it. */
@@ -39,13 +39,13 @@ const char *store_error_text(const struct store *store);
 
 struct store_session {
     int64_t id;
-    int64_t started_unix_us;    /* 0: store_session_begin fills in the present */
-    int64_t ended_unix_us;      /* 0 while under way, or if it was killed */
+    int64_t started_unix_us;        /* 0: store_session_begin fills in the present */
+    int64_t ended_unix_us;          /* 0 while under way, or if it was killed */
     char command[TRIAL_NAME_BYTES]; /* "profile", "run", "compare", "bench" */
     char app[TRIAL_NAME_BYTES], target[TRIAL_NAME_BYTES], accel[TRIAL_NAME_BYTES];
-    char arguments[1024];       /* as typed */
-    char accel_reason[256];     /* why this accelerator */
-    char machine[256];          /* host in one line: cores, memory, virtualisation kind */
+    char arguments[1024];   /* as typed */
+    char accel_reason[256]; /* why this accelerator */
+    char machine[256];      /* host in one line: cores, memory, virtualisation kind */
     uint64_t seed;
 };
 

@@ -171,6 +171,7 @@ static void a_whole_report(void **state) {
     expect_text(page, "@import", 0);
     expect_text(page, "src=", 0);
     expect_text(page, "debug build", 0);
+    expect_text(page, "runs that count, other programs", 0);
     /* The best W of the parabola is 4 (2e5 + 36e3 - 16e3 + 700 in the middle run). */
     expect_text(page, "Most throughput: W = 4 \u00b5s, 220700 requests/s", 1);
     free(page);
@@ -237,11 +238,14 @@ static void thin_sessions(void **state) {
     int64_t one = begin(store, "nhttpd", "kvm");
     struct trial t = made_up("many", 32, 0, 1, 5e4, 90);
     t.settings.debug_build = true;
+    t.result.host_other_cpu = 0.87;
     add(store, one, &t);
     write_report(store, one, "one");
     size_t bytes;
     char *page = read_file("one/index.html", &bytes);
     expect_text(page, "debug build", 1);
+    expect_text(page, "In 1 of the runs that count", 1);
+    expect_text(page, "at most 0.87", 1);
     expect_text(page, "QEMU translates", 0);
     expect_text(page, "one run", 1);
     free(page);
