@@ -109,7 +109,7 @@ int control_utility(int fd, const struct nom_utility *u, char *why, size_t why_b
 void profiler_measure(struct target *target, const struct trial_settings *s, struct trial *t,
                       volatile const int *stop);
 
-#define PROFILER_OTHER_CPU_MAX 0.30 /* cores others may use before a trial counts as noisy */
+#define PROFILER_OTHER_CPU_MAX TRIAL_OTHER_CPU_MAX
 
 /* One whole trial: start, load, measure, stop; *t is overwritten, trial_clear it. Never fails: the
  * result's status tells. *stop non-zero ends it early as TRIAL_ABORTED. */

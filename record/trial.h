@@ -14,6 +14,8 @@
 #define TRIAL_TEXT_BYTES  128u
 #define TRIAL_ERROR_BYTES 256u
 
+#define TRIAL_OTHER_CPU_MAX 0.30 /* cores others may use before a trial counts as noisy */
+
 enum trial_status {
     TRIAL_OK = 0,
     TRIAL_FAILED = 1,  /* error says why; serial_log holds the guest's console */

@@ -2,7 +2,6 @@
  * The page: one file with its pictures inside, no script, nothing loaded from anywhere. Pictures
  * stay on white in dark mode, for their colours are chosen for it.
  */
-#include "profiler/profiler.h"
 #include "reports/internal.h"
 #include <inttypes.h>
 #include <math.h>
@@ -120,7 +119,7 @@ static void warnings(FILE *page, const struct report_data *data) {
     for (size_t i = 0; i < data->count; i++) {
         const struct trial *t = &data->trials[i];
         debug += t->settings.debug_build;
-        if (t->result.status != TRIAL_OK || !(t->result.host_other_cpu > PROFILER_OTHER_CPU_MAX))
+        if (t->result.status != TRIAL_OK || !(t->result.host_other_cpu > TRIAL_OTHER_CPU_MAX))
             continue;
         disturbed++;
         most = fmax(most, t->result.host_other_cpu);
@@ -133,7 +132,7 @@ static void warnings(FILE *page, const struct report_data *data) {
         fprintf(page,
                 "<p class=\"warning\">In %zu of the runs that count, other programs used more than "
                 "%.2f cores while they were measured, at most %.2f: the noise was accepted.</p>\n",
-                disturbed, PROFILER_OTHER_CPU_MAX, most);
+                disturbed, TRIAL_OTHER_CPU_MAX, most);
 }
 
 static void notes(FILE *page, const struct report_data *data) {
