@@ -49,6 +49,7 @@ HOST_OBJ := $(HOST_SRC:%.c=$(BUILD)/host/%.o)
 PARTS_OBJ := $(PARTS_SRC:%.c=$(BUILD)/host/%.o)
 NOMCTL_OBJ := $(NOMCTL_SRC:%.c=$(BUILD)/host/%.o)
 TESTS := $(TEST_SRC:tests/unit/%.c=$(BUILD)/tests/unit/%)
+CLI_HELPERS := $(patsubst tests/cli/%.c,$(BUILD)/tests/cli/%,$(wildcard tests/cli/*.c))
 
 # ---- ring 0 ----
 KERNEL_SRC := $(wildcard runtime/kernel/*.c)
@@ -90,7 +91,7 @@ guest:
 else
 guest: $(LIB)/nom.elf $(APP_ELF) $(LIB)/initrd.cpio $(BUILD)/tests/initrd.cpio
 endif
-tests: $(TESTS)
+tests: $(TESTS) $(CLI_HELPERS)
 
 help:
 	@sed -n '/^# /{s/^# //p;/^ *$$/q}; /^#$$/d; /^ifeq/q' Makefile
@@ -121,6 +122,11 @@ TEST_HELP_OBJ := $(TEST_HELP_SRC:%.c=$(BUILD)/host/%.o)
 $(BUILD)/tests/unit/%: $(BUILD)/host/tests/unit/%.o $(TEST_HELP_OBJ) $(BUILD)/libparts.a $(BUILD)/libhost.a
 	@mkdir -p $(@D)
 	$(CC) $(HOST_LDFLAGS) $(filter %.o,$^) $(BUILD)/libparts.a $(BUILD)/libhost.a $(HOST_LDLIBS) -lcmocka -o $@
+
+# Programs that tests of the command line use: a database to read, a control port to talk to.
+$(BUILD)/tests/cli/%: $(BUILD)/host/tests/cli/%.o $(BUILD)/libparts.a $(BUILD)/libhost.a
+	@mkdir -p $(@D)
+	$(CC) $(HOST_LDFLAGS) $^ $(HOST_LDLIBS) -o $@
 
 $(BUILD)/kernel/%.o: %.c Makefile
 	@mkdir -p $(@D)

@@ -14,10 +14,10 @@ struct choose_options {
 };
 
 static const struct argp_option options[] = {
-    {"table", KEY_TABLE, "FILE", 0, "the table to choose from", 1},
-    {"load", KEY_LOAD, "LOAD", 0, "single, many, or a number of connections", 1},
-    {"price", KEY_PRICE, "USD", 0, "of outbound traffic, $/Gbit", 1},
-    {"utility", KEY_UTILITY, "UTILITY", 0, "instead of the table's, as in nomctl table --help", 1},
+    {"table", KEY_TABLE, "FILE", 0, "the table to choose from", 0},
+    {"load", KEY_LOAD, "LOAD", 0, "single, many, or a number of connections", 0},
+    {"price", KEY_PRICE, "USD", 0, "of outbound traffic, $/Gbit", 0},
+    {"utility", KEY_UTILITY, "UTILITY", 0, "instead of the table's, as in nomctl table --help", 0},
     {0},
 };
 

@@ -160,7 +160,7 @@ int cli_parse(const struct command *c, int argc, char **argv, void *options,
     struct argp_child children[5] = {{0}};
     size_t n = 0;
     if (c->measures)
-        children[n++].argp = &measure_argp;
+        children[n++] = (struct argp_child){&measure_argp, 0, NULL, 1};
     if (c->has_json)
         children[n++].argp = &json_argp;
     if (c->has_db)

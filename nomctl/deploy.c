@@ -14,10 +14,10 @@ struct deploy_options {
 };
 
 static const struct argp_option options[] = {
-    {"to", KEY_TO, "HOST:PORT", 0, "the app's control port", 1},
+    {"to", KEY_TO, "HOST:PORT", 0, "the app's control port", 0},
     {"in", KEY_IN, "NETNS", 0,
-     "network namespace to reach it from: a name (ip netns), a path, or a process id", 1},
-    {"timeout", KEY_TIMEOUT, "S", 0, "to connect (default: 5)", 1},
+     "network namespace to reach it from: a name (ip netns), a path, or a process id", 0},
+    {"timeout", KEY_TIMEOUT, "S", 0, "to connect (default: 5)", 0},
     {0},
 };
 

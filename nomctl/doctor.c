@@ -136,14 +136,12 @@ static void print_accelerators(const struct doctor *d) {
                    d->check_why[i][0]    ? d->check_why[i]
                    : d->tools[0].present ? "no guest files"
                                          : "no qemu-system-x86_64");
-        else if (c->kind == PROFILER_ACCEL_ABSENT)
-            printf("  %-20s does not work: %s\n", accels[i], c->detail);
         else
-            printf("  %-20s %s; ring 0 %.3g ns, ring 3 %.3g ns an iteration; boots in %.0f ms\n",
-                   accels[i], c->detail, c->ring0_ns, c->ring3_ns, c->boot_ms);
+            printf("  %-20s %s%s\n", accels[i],
+                   c->kind == PROFILER_ACCEL_ABSENT ? "does not work: " : "", c->detail);
     }
     if (d->has_auto)
-        printf("  %-20s takes %s: %s\n", "auto", d->chosen, d->reason);
+        printf("  %-20s takes %s\n", "auto", d->reason);
     else if (d->reason[0])
         printf("  %-20s takes none: %s\n", "auto", d->reason);
 }

@@ -11,9 +11,9 @@ struct report_options {
 };
 
 static const struct argp_option options[] = {
-    {"output", KEY_OUTPUT, "DIR", 0, "where to write; made if missing", 1},
-    {"session", KEY_SESSION, "N", 0, "which profile (default: the newest of the app)", 1},
-    {"accel", KEY_ACCEL, "ACCEL", 0, "the newest under this accelerator", 1},
+    {"output", KEY_OUTPUT, "DIR", 0, "where to write; made if missing", 0},
+    {"session", KEY_SESSION, "N", 0, "which profile (default: the newest of the app)", 0},
+    {"accel", KEY_ACCEL, "ACCEL", 0, "the newest under this accelerator", 0},
     {0},
 };
 

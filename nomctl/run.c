@@ -24,14 +24,14 @@ struct run_options {
 
 static const struct argp_option options[] = {
     {"table", KEY_TABLE, "FILE", 0,
-     "the table to follow (default: built from the newest profile in the database)", 1},
-    {"delay", KEY_DELAY, "W", 0, "no table: W fixed, in us", 1},
-    {"kick", KEY_KICK, "KICK", 0, "with --delay 0: natural (default) or strict", 1},
-    {"price", KEY_PRICE, "LIST", 0, "of outbound traffic, $/Gbit: 10, or 1,10@5s (default: 1)", 1},
+     "the table to follow (default: built from the newest profile in the database)", 0},
+    {"delay", KEY_DELAY, "W", 0, "no table: W fixed, in us", 0},
+    {"kick", KEY_KICK, "KICK", 0, "with --delay 0: natural (default) or strict", 0},
+    {"price", KEY_PRICE, "LIST", 0, "of outbound traffic, $/Gbit: 10, or 1,10@5s (default: 1)", 0},
     {"load", KEY_LOAD, "LIST", 0,
-     "single, many or a number of connections: many,single@5s (default: many)", 1},
-    {"seconds", KEY_SECONDS, "S", 0, "how long in all (default: 10)", 1},
-    {"utility", KEY_UTILITY, "UTILITY", 0, "instead of the table's, as in nomctl table --help", 1},
+     "single, many or a number of connections: many,single@5s (default: many)", 0},
+    {"seconds", KEY_SECONDS, "S", 0, "how long in all (default: 10)", 0},
+    {"utility", KEY_UTILITY, "UTILITY", 0, "instead of the table's, as in nomctl table --help", 0},
     {0},
 };
 
@@ -154,13 +154,16 @@ static int phase_run(struct run *run, size_t number, struct target *target, int 
     s.connections = p->load.connections;
     s.seconds = p->seconds;
     s.order = (uint32_t)number;
+    /* A signal ends a control request too. */
     if (control_price(control, p->price_usd_per_gbit, why, sizeof why))
-        return out_fail(NOMCTL_FAILED, "phase %zu: the app did not take its price: %s", number,
-                        why);
+        return *stop_flag()
+                   ? NOMCTL_INTERRUPTED
+                   : out_fail(NOMCTL_FAILED, "phase %zu: the app did not take its price: %s",
+                              number, why);
     profiler_measure(target, &s, &p->trial, stop_flag());
     struct trial_result *r = &p->trial.result;
     int code = NOMCTL_OK;
-    if (r->status == TRIAL_ABORTED) {
+    if (r->status == TRIAL_ABORTED || *stop_flag()) {
         trial_clear(&p->trial);
         return NOMCTL_INTERRUPTED;
     }
@@ -201,6 +204,8 @@ static int serve(struct run *run, struct target *target, const struct trial_sett
     char why[WHY_BYTES];
     struct progress progress;
     int code = NOMCTL_OK, control = instruct(target, run, utility, why, sizeof why);
+    if (control < 0 && *stop_flag())
+        return NOMCTL_INTERRUPTED;
     if (control < 0)
         return out_fail(NOMCTL_FAILED, "the app did not take its table and price: %s", why);
     progress_begin(&progress, run->count);

@@ -14,14 +14,14 @@ struct table_options {
 };
 
 static const struct argp_option options[] = {
-    {"output", KEY_OUTPUT, "FILE", 0, "where to write the table", 1},
+    {"output", KEY_OUTPUT, "FILE", 0, "where to write the table", 0},
     {"utility", KEY_UTILITY, "UTILITY", 0,
      "what users pay: simple, penalty (default), refund or bonus, with values as in "
      "penalty:alpha=20,x=100,l0_us=750",
-     1},
-    {"session", KEY_SESSION, "N", 0, "which profile (default: the newest of the app)", 1},
-    {"target", KEY_TARGET, "TARGET", 0, "the newest on this target", 1},
-    {"accel", KEY_ACCEL, "ACCEL", 0, "the newest under this accelerator", 1},
+     0},
+    {"session", KEY_SESSION, "N", 0, "which profile (default: the newest of the app)", 0},
+    {"target", KEY_TARGET, "TARGET", 0, "the newest on this target", 0},
+    {"accel", KEY_ACCEL, "ACCEL", 0, "the newest under this accelerator", 0},
     {0},
 };
 

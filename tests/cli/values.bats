@@ -1,0 +1,94 @@
+#!/usr/bin/env bats
+# Delays, loads, schedules and numbers as typed. A refused line measures and stores nothing.
+load lib.bash
+setup() { cli_setup; }
+teardown() { [ ! -e "$db" ]; }
+
+profile() { nomctl profile nhttpd --db "$db" "$@"; }
+run_app() { nomctl run nhttpd --db "$db" "$@"; }
+
+@test "delays: malformed" {
+    fails 2 "delays: '' is not a number" profile --delays ""
+    fails 2 "delays: 'abc' is not a number" profile --delays abc
+    fails 2 "delays: '' is not a number" profile --delays 1,,2
+    fails 2 "delays: '' is not a number" profile --delays 1,2,
+    fails 2 "delays: '1.2.3' is not a number" profile --delays 1.2.3
+    fails 2 "delays: 'nan' is not a number" profile --delays nan
+    fails 2 "delays: '0x10' is not a number" profile --delays 0x10
+    fails 2 "delays: '1e2' is not a number" profile --delays 1e2
+    fails 2 "delays: ' 4' is not a number" profile --delays "2, 4"
+    fails 2 "delays: '.' is not a number" profile --delays .
+    fails 2 "a range is LOW:HIGH:STEP" profile --delays 0:40
+    fails 2 "a range is LOW:HIGH:STEP" profile --delays 0:40:2:1
+    fails 2 "delays: '' is not a number" profile --delays ::
+    fails 2 "LOW above HIGH" profile --delays 40:0:2
+    fails 2 "a STEP of 0" profile --delays 0:40:0
+    fails 2 "delays: 8 is given twice" profile --delays 8,4,8
+}
+
+@test "delays: out of range" {
+    fails 2 "delays: '-1' is not a number" profile --delays=-1
+    fails 2 "delays: 1001 is not between 0 and 1000" profile --delays 1001
+    fails 2 "delays: 1000.1 is not between 0 and 1000" profile --delays 0:1000.1:500
+    fails 2 "--delay: 2000 is not between 0 and 1000" run_app --delay 2000
+}
+
+@test "delays: too many" {
+    fails 2 "1001 values, at most 256" profile --delays 0:1000:1
+    fails 2 "at most 256 values" profile --delays "$(seq -s, 1 257)"
+    fails 2 "at most 256" profile --delays 0:1000:0.00001
+    fails 2 "2056 delays and loads together, at most 1024" \
+        profile --delays 0:255:1 --loads 1,2,3,4,5,6,7,8
+}
+
+@test "loads: malformed, out of range, twice, too many" {
+    fails 2 "load: 'lots' is neither single, many nor a number" profile --loads lots
+    fails 2 "load: '' is neither" profile --loads ""
+    fails 2 "load: '' is neither" profile --loads single,
+    fails 2 "load: '1.5' is neither" profile --loads 1.5
+    fails 2 "load: 0 is not between 1 and 4096" profile --loads 0
+    fails 2 "load: 4097 is not between 1 and 4096" profile --loads 4097
+    fails 2 "load: 99999999999999999999999 is not between" profile --loads 99999999999999999999999
+    fails 2 "single and 1 are the same load" profile --loads single,1
+    fails 2 "loads: at most 16" profile --loads "$(seq -s, 1 17)"
+}
+
+@test "numbers of a profile" {
+    fails 2 "--repeats: 0 is not between 1 and 64" profile --repeats 0
+    fails 2 "--repeats: '2.5' is not a whole number" profile --repeats 2.5
+    fails 2 "--seconds: 0 is not between 0.05 and 3600" profile --seconds 0
+    fails 2 "--warmup: 'x' is not a number" profile --warmup x
+    fails 2 "--seed: '-1' is not a whole number" profile --seed=-1
+}
+
+@test "schedules: malformed" {
+    fails 2 "--price: '' is not a number" run_app --price ""
+    fails 2 "--price: 'free' is not a number" run_app --price free
+    fails 2 "--price: 'x' is not a number" run_app --price 1,x@2s
+    fails 2 "--price: '10' lacks the time it begins" run_app --price 1,10
+    fails 2 "--price: the first value holds from 0 on" run_app --price 1@2s
+    fails 2 "--price: '' is not a number" run_app --price 1,10@
+    fails 2 "--price: 'soon' is not a number" run_app --price 1,10@soon
+    fails 2 "the time 0s does not come after" run_app --price 1,10@0s
+    fails 2 "the time 2s does not come after" run_app --price 1,10@3s,5@2s
+    fails 2 "--price: the step at 10s is not before the end of the run at 10s" run_app --price 1,2@10s
+    fails 2 "--load: the step at 5s is not before the end of the run at 4s" \
+        run_app --seconds 4 --load many,single@5s
+    fails 2 "load: 'heavy' is neither" run_app --load many,heavy@5s
+    fails 2 "at most 64 steps" run_app --price "1$(seq -s '' -f ',2@%gs' 1 64)"
+}
+
+@test "options of a run that exclude each other" {
+    fails 2 "--table and --delay exclude each other" run_app --table t --delay 4
+    fails 2 "--kick goes with --delay 0 only" run_app --delay 4 --kick strict
+    fails 2 "--kick goes with --delay 0 only" run_app --kick strict
+}
+
+@test "utility: malformed" {
+    for text in nonsense penalty:alpha penalty:alpha=x penalty:colour=1 penalty:alpha=-1; do
+        run --separate-stderr nomctl table nhttpd --db "$db" --utility "$text" -o t
+        echo "$text: $status $stderr"
+        [ "$status" -eq 2 ]
+        [ "${#stderr_lines[@]}" -eq 1 ]
+    done
+}
