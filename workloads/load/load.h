@@ -95,7 +95,9 @@ void load_wait(struct load *load, volatile const int *stop);
 void load_free(struct load *load);
 
 /* A process of SCHED_IDLE that keeps a core awake, and yields it at once to any other of the same
- * session; dies with the thread that started it. Its pid or -errno. */
+ * session. All that is measured on that core must be of the caller's session: where the kernel
+ * groups tasks by session (autogroup), one of another session waits for whole time slices behind
+ * the spinner. Dies with the thread that started it. Its pid or -errno. */
 pid_t load_spinner_start(int core);
 /* Kills and reaps it. */
 void load_spinner_stop(pid_t pid);
