@@ -139,7 +139,7 @@ static struct moment moment(const struct reference *r) {
 }
 
 static uint64_t median_hz(const struct reference *r) {
-    uint64_t hz[INTERVALS];
+    uint64_t hz[INTERVALS] = {0};
     for (unsigned i = 0; i < INTERVALS; i++) {
         struct moment start = moment(r);
         uint64_t wait = r->hz * INTERVAL_US / 1000000;

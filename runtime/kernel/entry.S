@@ -54,9 +54,6 @@ no_long_mode:
     movb $NK_ASM_EXIT_PANIC, %al
     outb %al, %dx
     hlt
-no_long_mode_text:
-    .ascii "nom: panic: this processor has no long mode or cannot protect pages from execution\n"
-    .set no_long_mode_bytes, . - no_long_mode_text
 
     .code64
 long_mode:
@@ -75,6 +72,11 @@ high:
     movl %esi, %edi
     call nk_start
     ud2
+
+    .section .rodata
+no_long_mode_text:
+    .ascii "nom: panic: this processor has no long mode or cannot protect pages from execution\n"
+    .set no_long_mode_bytes, . - no_long_mode_text
 
     .data
     .balign 8

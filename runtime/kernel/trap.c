@@ -142,11 +142,11 @@ void nk_trap(struct nk_frame *frame) {
         interrupt((unsigned)frame->vector);
     } else if (frame->vector == NK_VECTOR_NMI) {
         nk_board_count(NK_COUNT_DEVICE);
-    } else if (nk_worker_running()) {
-        nk_worker_trap(frame);
-    } else if (frame->vector == NK_VECTOR_DOUBLE || !nk_app_current() || (frame->cs & 3) == 0) {
+    } else if (frame->vector == NK_VECTOR_DOUBLE || (frame->cs & 3) == 0) {
         nk_panic("%s in the kernel at %x, address %x, error %x",
                  nk_fault_name((unsigned)frame->vector), frame->rip, nk_cr2(), frame->error);
+    } else if (nk_worker_running()) {
+        nk_worker_trap(frame);
     } else if (calls_kernel(frame)) {
         nk_board_count(NK_COUNT_CALLS);
         if (frame->vector == NK_VECTOR_INVALID)

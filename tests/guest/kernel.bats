@@ -31,10 +31,11 @@ boot() {
     shift 2
     [ "$accel" = tcg ] || machine=(-accel kvm -cpu host -bios qboot.rom)
     [ "${INITRD:-}" != none ] || initrd=()
-    run timeout 20 qemu-system-x86_64 -M q35 "${machine[@]}" -m 128 -nodefaults -no-user-config \
+    status=0
+    output=$(timeout 20 qemu-system-x86_64 -M q35 "${machine[@]}" -m 128 -nodefaults -no-user-config \
         -no-reboot -display none -serial stdio -device isa-debug-exit,iobase=0xf4,iosize=4 \
-        -kernel "$BUILD/lib/nom/nom.elf" "${initrd[@]}" -append "$command" "$@" </dev/null
-    output=${output//$'\r'/}
+        -kernel "$BUILD/lib/nom/nom.elf" "${initrd[@]}" -append "$command" "$@" 2>&1 </dev/null |
+        tr -d '\r\0'; exit "${PIPESTATUS[0]}") || status=$?
     echo "--- $accel: $command: status $status"
     echo "$output"
 }
@@ -330,8 +331,42 @@ MUTATIONS
     done
 }
 
+# The address of a symbol of the kernel, and where it lies in the file.
+address_of() { nm "$BUILD/lib/nom/nom.elf" | awk -v n="$1" '$3 == n { print $1 }'; }
+place_of() {
+    local address start offset
+    address=$((0x$(address_of "$1")))
+    read -r offset start < <(readelf -lW "$BUILD/lib/nom/nom.elf" | awk '$1 == "LOAD" { print $2, $3; exit }')
+    echo $((address - start + offset))
+}
+
+@test "kernel: a broken kernel says where, and stops the machine" {
+    local broken=$BATS_TEST_TMPDIR/broken name=nk_device_start hex
+    hex=$(address_of "$name" | sed 's/^0*//')
+    for accel in $ACCELS; do
+        for case in "0f0b:invalid instruction in the kernel at 0x$hex," \
+            "488b042510000000:page fault in the kernel at 0x$hex, address 0x10," \
+            "50ebfd:double fault in the kernel at 0x$hex,"; do
+            cp "$BUILD/lib/nom/nom.elf" "$broken"
+            poke "$broken" "$(place_of "$name")" "${case%%:*}"
+            boot "$accel" hello -kernel "$broken"
+            ends "$(status_of 0x3f)"
+            says "^nom: panic: ${case#*:}"
+        done
+    done
+}
+
+@test "kernel: a processor that lacks what is needed is named" {
+    boot tcg hello -cpu qemu64
+    ends "$(status_of 0x3f)"
+    says '^nom: panic: this processor has no FSGSBASE'
+    boot tcg hello -cpu max,nx=off
+    ends "$(status_of 0x3f)"
+    says 'nom: panic: this processor has no long mode or cannot protect pages'
+}
+
 @test "kernel: the TSC's frequency is the same by every clock" {
-    local hpet pm pit
+    local hpet pm
     rate() { sed -n 's/^nom: clock \([0-9]*\)[0-9]\{6\} Hz.*/\1/p' <<<"$output"; }
     boot tcg hello
     says 'HPET'
@@ -343,7 +378,8 @@ MUTATIONS
 }
 
 @test "kernel: only instructions that every KVM interprets in ring 0" {
-    local forbidden='[xyz]mm[0-9]|\bst\(|\bk[0-7]\b|\b(cmpxchg16b|cmpxchg8b|stac|clac|xsave[a-z]*|xrstor[a-z]*|xgetbv|xsetbv|rdtscp|invpcid|int3|popcnt|lzcnt|tzcnt|andn|bextr|bls[a-z]+|bzhi|mulx|pdep|pext|rorx|sarx|shlx|shrx|adcx|adox|movbe|crc32[a-z]*|monitor|mwait|f[a-z]+|emms|lfence|mfence|sfence|prefetch[a-z0-9]*|rdrand|rdseed|v[a-z]+ps|v[a-z]+pd)\b'
+    local mnemonics='cmpxchg(8|16)b|stac|clac|xsave[a-z]*|xrstor[a-z]*|xgetbv|xsetbv|rdtscp|invpcid|int3|popcnt|[lt]zcnt|andn|bextr|bls[a-z]+|bzhi|mulx|p(dep|ext)|rorx|s(ar|hl|hr)x|ad[co]x|movbe|crc32[a-z]*|monitor|mwait|f[a-z]+|emms|[lms]fence|prefetch[a-z0-9]*|rd(rand|seed)|v[a-z0-9]+'
+    local forbidden="%[xyz]mm[0-9]|%st\\b|%k[0-7]|^((lock|rep[nz]*|cs|data16) )*($mnemonics)\\b"
     objdump -d --no-show-raw-insn "$BUILD/lib/nom/nom.elf" |
         sed -n 's/^ *[0-9a-f]*:\t//p' | sed 's/[<#].*//' >"$BATS_TEST_TMPDIR/instructions"
     [ "$(wc -l <"$BATS_TEST_TMPDIR/instructions")" -gt 1000 ]
@@ -351,7 +387,8 @@ MUTATIONS
     echo "$output"
     [ "$status" -eq 1 ]
     # The pattern itself finds what it is for.
-    for bad in 'movq   %rax,%xmm0' 'lock cmpxchg16b (%rdi)' 'int3' 'fninit' 'tzcnt  %rax,%rbx' 'stac'; do
+    for bad in 'movq   %rax,%xmm0' 'lock cmpxchg16b (%rdi)' 'int3' 'fninit' 'tzcnt  %rax,%rbx' 'stac' \
+        'vmovdqu (%rax),%ymm1' 'kmovq  %k1,%rax'; do
         grep -qE "$forbidden" <<<"$bad"
     done
 }

@@ -59,7 +59,7 @@ static void prints(uint64_t stack_top) {
 }
 
 static void queries(const uint64_t *bad, unsigned bad_count) {
-    struct nom_resource resource;
+    struct nom_resource resource = {0};
     uint64_t physical, out = (uint64_t)&resource;
     CHECK(plat_call(NOM_SYS_QUERY, 0, 0, out) == -NOM_EINVAL);
     CHECK(plat_call(NOM_SYS_QUERY, 3, 0, out) == -NOM_EINVAL);
