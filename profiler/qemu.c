@@ -91,7 +91,10 @@ static _Noreturn void become(const struct command *c, const struct profiler_qemu
     sigset_t none;
     int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
 
-    setsid();
+    /* A process group of its own, so that a terminal's ^C reaches only the caller; but the caller's
+     * session: another would be another scheduling group (autogroup), and QEMU would then share its
+     * core evenly with the idle-class spinner instead of pushing it aside (load_spinner_start). */
+    setpgid(0, 0);
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
     signal(SIGPIPE, SIG_DFL);
