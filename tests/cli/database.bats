@@ -74,6 +74,7 @@ each() {
     [ "$output" = r/index.html ]
     [ -s r/index.html ]
     gives nomctl report nhttpd --db "$db" -o r2 --json
+    documented
     [ "$(jq -c '[.schema, .session, .app, .target, .accel, .index]' <<<"$output")" = \
         '[1,1,"nhttpd","nom","kvm","r2/index.html"]' ]
 }

@@ -61,3 +61,15 @@ FAKE
     chmod +x fake/qemu-system-x86_64
     export PATH=$PWD/fake:$PATH NOM_HOME=$PWD/guest
 }
+
+# Every key of the JSON document in $output stands in docs/json.md, as `key`.
+documented() {
+    local key
+    jq -e '.schema == 1' <<<"$output" >/dev/null
+    for key in $(jq -r '[paths[] | strings] | unique[]' <<<"$output"); do
+        grep -qF "\`$key\`" "$BATS_TEST_DIRNAME/../../docs/json.md" || [ "$key" = schema ] || {
+            echo "docs/json.md lacks $key"
+            return 1
+        }
+    done
+}

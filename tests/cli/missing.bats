@@ -58,6 +58,7 @@ in_path() {
 @test "doctor: JSON, ready and not" {
     fake_qemu "exit 1"
     gives nomctl doctor --json
+    documented
     [ "$(jq -c '[.schema, .ready, (.accelerators | map(.accel))]' <<<"$output")" = '[1,true,["kvm","tcg"]]' ]
     [ "$(jq -r '.tools[] | select(.tool == "qemu-system-x86_64") | .version' <<<"$output")" = "QEMU emulator version 0" ]
     [ "$(jq -c '.accelerators[1] | [.works, .kind, .ring0_ns, .ring3_ns]' <<<"$output")" = '[true,"translated",1,1]' ]

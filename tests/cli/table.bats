@@ -43,7 +43,9 @@ table() { nomctl table nhttpd --db "$db" "$@"; }
 @test "table: JSON" {
     gives table -o t --json
     built=$output
+    documented
     gives nomctl table show t --json
+    documented
     [ "$(jq -c .table <<<"$output")" = "$(jq -c .table <<<"$built")" ]
     [ "$(jq -c '[.schema, .file, .table.app, .table.accel, .table.session, (.table.rows | length)]' <<<"$output")" = \
         '[1,"t","nhttpd","kvm",1,8]' ]
@@ -77,6 +79,7 @@ table() { nomctl table nhttpd --db "$db" "$@"; }
     # 0.52 Gbit/s of 20 $/Gbit, less 0.65 Gbit/s at 10 $/Gbit
     [[ $output == *"W = 8 us"*"profit 3.9 \$/s expected at 10 \$/Gbit"* ]]
     gives nomctl choose --table t --load single --price 10 --json
+    documented
     [ "$(jq -c '[.sending, .load, .level_connections, .row.delay_us, .row.kick]' <<<"$output")" = \
         '[true,"single",1,0,"natural"]' ]
     [ "$(jq '.profit_usd_per_s * 1e6 | round' <<<"$output")" = 450000 ]
