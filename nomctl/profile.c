@@ -207,6 +207,8 @@ int profile_main(int argc, char **argv) {
     if (!o.has_seed && getrandom(&drawn, sizeof drawn, 0) == sizeof drawn)
         o.sweep.seed = drawn;
     struct store *store;
+    if (profiler_session(&code) > 0)
+        return code;
     code = database_open(&common, STORE_WRITE, &store);
     if (code)
         return code;

@@ -301,6 +301,8 @@ int run_main(int argc, char **argv) {
     code = o.table ? table_file_read(o.table, &run.table) : NOMCTL_OK;
     if (code)
         return code;
+    if (profiler_session(&code) > 0)
+        return code;
     code = database_open(&common, STORE_WRITE, &store);
     if (!code) {
         stop_install();

@@ -26,6 +26,10 @@ int64_t profiler_unix_us(void);
 /* Reads a small text file whole, NUL-terminated. Bytes read, or -errno. */
 long profiler_read_file(const char *path, char *text, size_t bytes);
 
+/* Priority of this process's session among sessions, -20 (first) to 19; 0 where sessions have none.
+ */
+int profiler_session_nice(void);
+
 /* GNU build id of an ELF file in hexadecimal. 0, or -errno (-ENOEXEC: not ELF or cut short,
  * -ENOENT: no such file or no such note); id is then empty. */
 int profiler_build_id(const char *path, char id[64]);

@@ -14,19 +14,19 @@
 /* Where things are. profiler_paths fills it: environment NOM_HOME, or beside the running nomctl
  * (../ of bin/ in the build tree, ../lib/nom when installed). */
 struct profiler_paths {
-    char kernel[512];    /* nom.elf */
-    char initrd[512];    /* initrd.cpio with all apps */
-    char app_elf[512];   /* to read its build id */
+    char kernel[512];  /* nom.elf */
+    char initrd[512];  /* initrd.cpio with all apps */
+    char app_elf[512]; /* to read its build id */
 };
 int profiler_paths(const char *app, struct profiler_paths *paths, char *why, size_t why_bytes);
 
 /* Accelerators (design, decision 2). */
 enum profiler_accel_kind {
-    PROFILER_ACCEL_ABSENT = 0,     /* cannot be opened, or the guest did not boot */
-    PROFILER_ACCEL_KVM = 1,        /* ring 0 and ring 3 at native speed */
-    PROFILER_ACCEL_KVM_RING3 = 2,  /* ring 3 native, ring 0 interpreted */
+    PROFILER_ACCEL_ABSENT = 0,    /* cannot be opened, or the guest did not boot */
+    PROFILER_ACCEL_KVM = 1,       /* ring 0 and ring 3 at native speed */
+    PROFILER_ACCEL_KVM_RING3 = 2, /* ring 3 native, ring 0 interpreted */
     PROFILER_ACCEL_TCG = 3,
-    PROFILER_ACCEL_SLOW = 4,       /* runs, but both rings are slow: not worth using */
+    PROFILER_ACCEL_SLOW = 4, /* runs, but both rings are slow: not worth using */
 };
 
 struct profiler_accel_check {
@@ -56,18 +56,25 @@ void profiler_machine(char *text, size_t bytes);
  * (QEMU's user network); why says what is missing for tap. */
 const char *profiler_network(char *why, size_t why_bytes);
 
+/* Splits the caller in two before it measures: returns 0 in a child of a session of its own, which
+ * the scheduler puts before others' where that is allowed, and which is to measure and to exit; it
+ * dies with the caller. The caller gets 1 once the child has ended, its exit code (128 + signal) in
+ * *exit_code; until then it passes SIGINT, SIGTERM and SIGHUP on. -errno: not split, measure as it
+ * is. Call it before anything is open or printed. */
+int profiler_session(int *exit_code);
+
 /* A running guest. */
 struct target {
-    pid_t pid;             /* QEMU; 0 once it has ended */
-    int exit_status;       /* of QEMU once it has ended, as waitpid gives it */
+    pid_t pid;       /* QEMU; 0 once it has ended */
+    int exit_status; /* of QEMU once it has ended, as waitpid gives it */
     int serial_fd;
-    char *serial_log;      /* what it has said so far, NUL-terminated; NULL before its first word.
-                              Of a guest that talks without end, the newest part. */
+    char *serial_log; /* what it has said so far, NUL-terminated; NULL before its first word.
+                         Of a guest that talks without end, the newest part. */
     size_t serial_bytes;
-    int home_netns;        /* to go back to, -1: none was left */
+    int home_netns;                      /* to go back to, -1: none was left */
     struct sockaddr_in service, control; /* where the app's ports are reached from this process */
     char network[TRIAL_NAME_BYTES];
-    char interface[16];    /* of the host's end, "" with user network */
+    char interface[16]; /* of the host's end, "" with user network */
     pid_t spinner;
     struct trial_settings settings;
 };
@@ -83,8 +90,8 @@ struct target_options {
 int target_start(struct target *t, const struct profiler_paths *paths,
                  const struct trial_settings *s, const struct target_options *options,
                  volatile const int *stop, char *why, size_t why_bytes);
-/* Reads what the guest has printed, without waiting. 0, or -1 if QEMU has ended (its exit in *status
- * if not NULL); a machine that its accelerator has given up is ended here. */
+/* Reads what the guest has printed, without waiting. 0, or -1 if QEMU has ended (its exit in
+ * *status if not NULL); a machine that its accelerator has given up is ended here. */
 int target_pump(struct target *t, int *status);
 /* Ends QEMU and spinner, closes and frees all, goes back to the namespace it came from. Harmless
  * on a target already stopped. */

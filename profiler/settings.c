@@ -94,6 +94,7 @@ void profiler_settings_default(const struct profiler_paths *paths, const char *a
     s->memory_mib = 128;
     snprintf(s->path, sizeof s->path, "/index.html");
     s->debug_build = NOM_DEBUG_BUILD;
+    s->session_nice = profiler_session_nice();
 
     s->vcpu_core = s->io_core = s->client_core = -1;
     if (usable_cores(cores) >= 2) {

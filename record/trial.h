@@ -39,6 +39,7 @@ struct trial_settings {
     uint32_t repeat;                         /* from 0 */
     int32_t vcpu_core, io_core, client_core; /* pinning; -1: not pinned */
     bool spinner;                            /* a SCHED_IDLE spinner kept the client's core awake */
+    int32_t session_nice; /* priority of guest and client among sessions: -20 first, 0 as any */
     uint32_t vcpus, memory_mib;
     char path[TRIAL_TEXT_BYTES];                /* what was requested */
     char app_build_id[64], kernel_build_id[64]; /* SHA-1 build ids of the ELF files, hexadecimal */

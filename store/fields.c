@@ -41,6 +41,7 @@ static const struct store_field trial_fields[] = {
     SETTING(1, I32, io_core),
     SETTING(1, I32, client_core),
     SETTING(1, BOOL, spinner),
+    SETTING(2, I32, session_nice),
     SETTING(1, U32, vcpus),
     SETTING(1, U32, memory_mib),
     SETTING(1, TEXT, path),
@@ -187,6 +188,8 @@ static const char *const scripts[] = {
     "CREATE TABLE trial_log ("
     " trial_id INTEGER PRIMARY KEY REFERENCES trial (id) ON DELETE CASCADE,"
     " serial_log TEXT NOT NULL) STRICT;",
+    /* 2 */
+    "",
 };
 
 const struct store_schema store_schema = {
