@@ -108,7 +108,10 @@ void nk_trap_start(void) {
     }
     idt[3].type |= GATE_RING3;
     idt[4].type |= GATE_RING3;
+    /* Those that may come where the stack is not the kernel's yet. */
+    idt[NK_VECTOR_DEBUG].ist = FAULT_IST;
     idt[NK_VECTOR_NMI].ist = FAULT_IST;
+    idt[NK_VECTOR_MACHINE].ist = FAULT_IST;
     idt[NK_VECTOR_DOUBLE].ist = FAULT_IST;
     struct table_pointer pointer = {sizeof idt - 1, (uint64_t)idt};
     __asm__ volatile("lidt %0" : : "m"(pointer));

@@ -6,10 +6,12 @@
 
 #include "machine.h"
 
+#define NK_VECTOR_DEBUG     1
 #define NK_VECTOR_NMI       2
 #define NK_VECTOR_INVALID   6
 #define NK_VECTOR_DOUBLE    8
 #define NK_VECTOR_PAGE      14
+#define NK_VECTOR_MACHINE   18
 #define NK_VECTOR_INTERRUPT 32 /* the first that is not an exception; the PIC's IRQ 0 */
 
 /* Loads GDT's TSS and the IDT; stops every source of interrupts. */

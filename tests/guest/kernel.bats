@@ -173,6 +173,14 @@ CRASHES
     done
 }
 
+@test "kernel: no timer, and nothing else, interrupts an app that computes" {
+    for accel in $ACCELS; do
+        boot "$accel" "hello --spin 400" -netdev user,id=n -device virtio-net-pci,netdev=n,romfile=
+        ends "$(exit_status 0)"
+        says '^spin: system calls 0, timer interrupts 0, device interrupts 0$'
+    done
+}
+
 @test "kernel: memory is granted zeroed, contiguous, once, and until it ends" {
     for accel in $ACCELS; do
         boot "$accel" memory
