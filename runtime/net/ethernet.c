@@ -2,6 +2,10 @@
  * ethernet.h. With NICs that sum what they send, lwIP leaves the TCP checksum 0 and the
  * pseudo-header's sum is put there just before the frame is placed; each retransmission does it
  * anew.
+ *
+ * OPEN --a frame does not fit--> BLOCKED --a quarter of the ring is free--> OPEN. While blocked no
+ * data is taken, so that whoever happens to be served next does not take each place that comes
+ * free; then those refused are served in turn.
  */
 #include "runtime/net/ethernet.h"
 #include "lwip/etharp.h"
@@ -17,6 +21,8 @@
 
 #define RX_BUFFERS_MAX      1024u /* greatest 2 * rx_size */
 #define REAP_BURST          32u
+#define RESUME_MAX          64u
+#define ALWAYS_BYTES        128u /* frames up to this go out while others wait: ACKs, ARP */
 #define TCP_CHECKSUM_OFFSET 16u
 #define ROOM_LEAST          (2u * NIC_TX_FRAGMENTS_MAX) /* descriptors */
 
@@ -79,10 +85,26 @@ void net_ethernet_input(struct net_ethernet *e, const struct nic_rx_frame *frame
 
 /* ---- transmit ---- */
 
+/* Lets connections that were refused send again, the longest idle first: lwIP moves one that hears
+ * from its peer to the front of its list, so those at the end are the ones that starve. */
+static void resume(struct net_ethernet *e) {
+    struct tcp_pcb *refused[RESUME_MAX];
+    uint32_t count = 0;
+    for (struct tcp_pcb *pcb = tcp_active_pcbs; pcb != NULL; pcb = pcb->next) {
+        if (pcb->flags & TF_NAGLEMEMERR) {
+            refused[count++ % RESUME_MAX] = pcb;
+        }
+    }
+    e->blocked = false;
+    for (uint32_t left = LWIP_MIN(count, RESUME_MAX); left > 0 && !e->blocked; left--) {
+        tcp_output(refused[--count % RESUME_MAX]);
+    }
+}
+
 bool net_ethernet_reap(struct net_ethernet *e) {
     void *cookies[REAP_BURST];
     uint32_t n, total = 0;
-    if (e->placed == 0) {
+    if (e->placed == 0 && !e->blocked) {
         return false;
     }
     do {
@@ -93,18 +115,18 @@ bool net_ethernet_reap(struct net_ethernet *e) {
         e->placed -= n;
         total += n;
     } while (n == REAP_BURST);
-    if (total > 0 && e->blocked && !net_ethernet_nearly_full(e)) {
-        e->blocked = false;
-        tcp_txnow();
+    if (e->blocked && !net_ethernet_nearly_full(e)) {
+        resume(e);
     }
     return total > 0;
 }
 
 void net_ethernet_kick(struct net_ethernet *e) {
+    batch_tx_done(e->batch,
+                  plat_now_tsc()); /* a kick shows the frames first, then takes its time */
     if (e->nic->ops->tx_kick(e->nic)) {
         e->counters->kicks++;
     }
-    batch_tx_done(e->batch, plat_now_tsc());
 }
 
 bool net_ethernet_nearly_full(const struct net_ethernet *e) {
@@ -192,6 +214,9 @@ static err_t send(struct netif *interface, struct pbuf *p) {
     if (p->tot_len > NIC_FRAME_BYTES_MAX) {
         e->counters->tx_dropped++;
         return ERR_BUF;
+    }
+    if (e->blocked && p->tot_len > ALWAYS_BYTES) {
+        return ERR_MEM;
     }
     if (describe(p, &frame) == 0) {
         pbuf_ref(p);
