@@ -67,8 +67,7 @@ void report_html_settings(FILE *page, const struct report_data *data) {
     core(s->client_core, client, sizeof(client));
 
     fputs("<h2>Settings</h2>\n<table class=\"facts\">\n", page);
-    row(page, "command", "nomctl %s",
-        session->arguments[0] ? session->arguments : session->command);
+    row(page, "command", "nomctl %s %s", session->command, session->arguments);
     row(page, "app", "%s, build id %s%s", s->app, s->app_build_id[0] ? s->app_build_id : "unknown",
         s->debug_build ? " (debug build)" : "");
     row(page, "target", "%s, %" PRIu32 " vCPU, %" PRIu32 " MiB, kernel build id %s", s->target,

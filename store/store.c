@@ -116,11 +116,14 @@ static int prepare_connection(struct store *store, enum store_mode mode) {
     if (mode == STORE_READ) {
         if (version == 0)
             return store_fail(store, STORE_EOPEN, "empty: nothing has been measured yet");
-        if (version < store_schema.version)
+        if (version < store_schema.version && sqlite3_db_readonly(store->db, "main") == 1)
             return store_fail(store, STORE_EOPEN,
-                              "written by an older nomctl (schema %d, this one reads %d); any"
-                              " command that measures brings it up to date",
+                              "written by an older nomctl (schema %d, this one reads %d), and"
+                              " cannot be brought up to date: it is read-only",
                               version, store_schema.version);
+        result = store_schema_migrate(store, &store_schema);
+        if (result != 0)
+            return result;
         return store_exec(store, "PRAGMA query_only = ON", "read");
     }
     if (sqlite3_db_readonly(store->db, "main") == 1)

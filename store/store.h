@@ -27,7 +27,7 @@ enum store_error {
 };
 
 enum store_mode {
-    STORE_READ = 0,  /* must exist */
+    STORE_READ = 0,  /* must exist; migrated if older, nothing else is written */
     STORE_WRITE = 1, /* created, with its folder, if missing; migrated if older */
 };
 
@@ -43,7 +43,7 @@ struct store_session {
     int64_t ended_unix_us;          /* 0 while under way, or if it was killed */
     char command[TRIAL_NAME_BYTES]; /* "profile", "run", "compare", "bench" */
     char app[TRIAL_NAME_BYTES], target[TRIAL_NAME_BYTES], accel[TRIAL_NAME_BYTES];
-    char arguments[1024];   /* as typed */
+    char arguments[1024];   /* what followed the command, as typed */
     char accel_reason[256]; /* why this accelerator */
     char machine[256];      /* host in one line: cores, memory, virtualisation kind */
     uint64_t seed;

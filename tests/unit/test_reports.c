@@ -33,7 +33,7 @@ static int64_t begin(struct store *store, const char *app, const char *accel) {
     struct store_session s = {.command = "profile", .target = "nom", .seed = 7};
     snprintf(s.app, sizeof(s.app), "%s", app);
     snprintf(s.accel, sizeof(s.accel), "%s", accel);
-    snprintf(s.arguments, sizeof(s.arguments), "profile %s </td><script>alert(1)</script>", app);
+    snprintf(s.arguments, sizeof(s.arguments), "%s </td><script>alert(1)</script>", app);
     snprintf(s.accel_reason, sizeof(s.accel_reason), "a & b \"c\" 'd'");
     assert_int_equal(store_session_begin(store, &s), 0);
     return s.id;
@@ -156,7 +156,7 @@ static void a_whole_report(void **state) {
     expect_text(page, "32 connections (many)", 1);
     expect_text(page, "1 connection (single)", 1);
     expect_text(page, "QEMU translates the guest", 1);
-    expect_text(page, "profile nhttpd &lt;/td&gt;&lt;script&gt;", 1);
+    expect_text(page, "nomctl profile nhttpd &lt;/td&gt;&lt;script&gt;", 1);
     expect_text(page, "a &amp; b &quot;c&quot; &#39;d&#39;", 1);
     expect_text(page, "guest &lt;ended&gt; &amp; &quot;why&quot;", 1);
     expect_text(page, "others used 0.9 cores", 1);

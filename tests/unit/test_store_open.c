@@ -221,38 +221,6 @@ static int outcome(const char *name, enum store_mode mode, const char *words) {
     return result;
 }
 
-static void try_read_only_folder(void) {
-    if (outcome("locked/new.db", STORE_WRITE, "locked/new.db") != -STORE_EOPEN)
-        _exit(4);
-    if (outcome("locked/new/new.db", STORE_WRITE, "Permission denied") != -STORE_EOPEN)
-        _exit(5);
-    if (outcome("locked/nom.db", STORE_WRITE, "locked/nom.db") != -STORE_EOPEN)
-        _exit(6);
-    if (outcome("locked/what?#%.db", STORE_READ, NULL) != 0)
-        _exit(7);
-    if (outcome("locked/nom.db", STORE_READ, NULL) != 0)
-        _exit(8);
-    if (outcome("hidden/nom.db", STORE_READ, "Permission denied") != -STORE_EOPEN)
-        _exit(9);
-}
-
-static void a_read_only_folder(void **state) {
-    (void)state;
-    static const char *const names[] = {"locked/nom.db", "locked/what?#%.db", "hidden/nom.db"};
-    for (size_t i = 0; i < 3; i++) {
-        struct store *store = NULL;
-        struct store_session session = {.command = "profile"};
-        assert_int_equal(store_open(scratch_path(names[i]), STORE_WRITE, &store), 0);
-        assert_int_equal(store_session_begin(store, &session), 0);
-        store_close(store);
-    }
-    assert_int_equal(chmod(scratch_path("hidden"), 0), 0);
-    assert_int_equal(chmod(scratch_path("locked"), 0555), 0);
-    as_nobody(try_read_only_folder);
-    assert_int_equal(chmod(scratch_path("hidden"), 0700), 0);
-    assert_int_equal(chmod(scratch_path("locked"), 0700), 0);
-}
-
 /* A schema of two versions: the second adds a column, a table and moves data. */
 struct thing {
     uint32_t weight_kg;
@@ -284,6 +252,74 @@ static void migrate_through(const char *path, const struct store_schema *schema,
     assert_int_equal(store_schema_version(&store, schema, &now), 0);
     assert_int_equal(now, version);
     sqlite3_close(store.db);
+}
+
+/* A file as the nomctl of schema 1 left it. */
+static void make_version_1(const char *path) {
+    struct store_schema one = store_schema;
+    one.version = 1;
+    migrate_through(path, &one, 0, 1);
+    run_sql(path, "INSERT INTO session (command) VALUES ('profile');"
+                  "INSERT INTO trial (session_id, delay_us, status) VALUES (1, 8.0, 'ok');"
+                  "PRAGMA journal_mode = WAL");
+}
+
+static int expect_8_us(void *context, int64_t id, const struct trial *trial) {
+    (void)context;
+    return id == 1 && trial->settings.delay_us == 8.0 && trial->result.status == TRIAL_OK ? 0 : 1;
+}
+
+static void an_older_file_is_brought_up_to_date(void **state) {
+    (void)state;
+    for (enum store_mode mode = STORE_READ; mode <= STORE_WRITE; mode++) {
+        const char *path = scratch_path(mode == STORE_READ ? "read.db" : "write.db");
+        struct store *store = NULL;
+        int version = 0;
+        make_version_1(path);
+        int result = store_open(path, mode, &store);
+        if (result != 0)
+            fail_msg("%d: %s", result, store_error_text(store));
+        assert_int_equal(store_schema_version(store, &store_schema, &version), 0);
+        assert_int_equal(version, store_schema.version);
+        assert_int_equal(store_trials(store, 1, 1, expect_8_us, NULL), 0);
+        store_close(store);
+    }
+}
+
+static void try_read_only_folder(void) {
+    if (outcome("locked/new.db", STORE_WRITE, "locked/new.db") != -STORE_EOPEN)
+        _exit(4);
+    if (outcome("locked/new/new.db", STORE_WRITE, "Permission denied") != -STORE_EOPEN)
+        _exit(5);
+    if (outcome("locked/nom.db", STORE_WRITE, "locked/nom.db") != -STORE_EOPEN)
+        _exit(6);
+    if (outcome("locked/what?#%.db", STORE_READ, NULL) != 0)
+        _exit(7);
+    if (outcome("locked/nom.db", STORE_READ, NULL) != 0)
+        _exit(8);
+    if (store_schema.version > 1 &&
+        outcome("locked/old.db", STORE_READ, "older nomctl (schema 1") != -STORE_EOPEN)
+        _exit(10);
+    if (outcome("hidden/nom.db", STORE_READ, "Permission denied") != -STORE_EOPEN)
+        _exit(9);
+}
+
+static void a_read_only_folder(void **state) {
+    (void)state;
+    static const char *const names[] = {"locked/nom.db", "locked/what?#%.db", "hidden/nom.db"};
+    for (size_t i = 0; i < 3; i++) {
+        struct store *store = NULL;
+        struct store_session session = {.command = "profile"};
+        assert_int_equal(store_open(scratch_path(names[i]), STORE_WRITE, &store), 0);
+        assert_int_equal(store_session_begin(store, &session), 0);
+        store_close(store);
+    }
+    make_version_1(scratch_path("locked/old.db"));
+    assert_int_equal(chmod(scratch_path("hidden"), 0), 0);
+    assert_int_equal(chmod(scratch_path("locked"), 0555), 0);
+    as_nobody(try_read_only_folder);
+    assert_int_equal(chmod(scratch_path("hidden"), 0700), 0);
+    assert_int_equal(chmod(scratch_path("locked"), 0700), 0);
 }
 
 static void a_schema_grows(void **state) {
@@ -331,6 +367,7 @@ int main(void) {
         TEST(names_with_a_meaning_to_sqlite_are_names),
         TEST(ours_is_marked_strict_and_in_wal_mode),
         TEST(a_reader_cannot_write),
+        TEST(an_older_file_is_brought_up_to_date),
         TEST(a_read_only_folder),
         TEST(a_schema_grows),
     };
