@@ -92,7 +92,6 @@ int net_open(const struct net_config *config, char *why, uint32_t why_bytes) {
         return -1;
     }
     batch_init(&net.batch, nic->rx_size - nic->rx_size / 4, nic->tx_size / 2);
-    net_set_batching(config->delay_us, config->kick);
     net.ethernet = (struct net_ethernet){
         .nic = nic,
         .batch = &net.batch,
@@ -105,6 +104,8 @@ int net_open(const struct net_config *config, char *why, uint32_t why_bytes) {
         snprintf(why, why_bytes, "lwIP refuses the network interface");
         return -1;
     }
+    net_ethernet_kick(&net.ethernet); /* what announces the address does not wait for a poll */
+    net_set_batching(config->delay_us, config->kick);
     net.open = true;
     return 0;
 }
