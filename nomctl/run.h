@@ -36,6 +36,10 @@ int run_plan(struct run *run, const char *prices, const char *loads, char *why, 
 /* What a phase earned by its measurements: revenue on useful bits less the price of those sent. */
 double run_profit_usd_per_s(const struct nom_utility *utility, double price_usd_per_gbit,
                             const struct trial_result *r);
+/* Boots the app, and measures, stores and (unless quiet) shows each phase. own_utility: tell the
+ * app run->utility, for it is not its table's. An exit code. */
+int run_serve(struct run *run, const struct measure *m, struct store *store, bool own_utility,
+              bool quiet);
 void run_show_phase(const struct phase *p, size_t number);
 /* The whole run, as text or JSON. An exit code. */
 int run_show(const struct run *run, const struct trial_settings *s, bool json, bool interrupted);

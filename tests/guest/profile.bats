@@ -137,7 +137,8 @@ run_start() {
 @test "run: killed, it leaves no guest and no namespace; interrupted, it keeps whole phases" {
     seed table t nhttpd
     run_start 60
-    guest=$(pgrep -P "$run_pid" -f qemu-system)
+    measuring=${deploy##*/proc/}
+    guest=$(pgrep -P "${measuring%%/*}" -f qemu-system)
     netns=$(readlink "/proc/$guest/ns/net")
     kill -9 "$run_pid"
     wait "$run_pid" || true
