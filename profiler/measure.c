@@ -25,8 +25,8 @@
 
 struct sample {
     struct profiler_usage usage;
-    bool has_sent;
-    uint64_t sent_bytes; /* by the app's own count */
+    bool has_app; /* only where the host's interface does not count what the app sends */
+    struct nom_statistics app;
 };
 
 struct window {
@@ -42,19 +42,22 @@ static void fail(struct target *target, struct trial *t, enum trial_status statu
     t->result.serial_log = target->serial_log ? strdup(target->serial_log) : NULL;
 }
 
-/* The app's own count is asked only where the host's interface has none. */
 static void take(const struct target *target, const struct load *load, int control,
                  struct sample *sample) {
-    struct nom_statistics statistics;
     char why[128];
 
-    sample->has_sent = false;
-    if (!target->interface[0] && control >= 0 &&
-        control_statistics(control, &statistics, why, sizeof why) == 0) {
-        sample->has_sent = true;
-        sample->sent_bytes = statistics.net.tx_bytes;
-    }
     profiler_usage_sample(target, load->pid, &sample->usage);
+    sample->has_app = !target->interface[0] && control >= 0 &&
+                      control_statistics(control, &sample->app, why, sizeof why) == 0;
+}
+
+/* By the app's own counter and clock. */
+static double app_gbit_out_per_s(const struct nom_statistics *from,
+                                 const struct nom_statistics *to) {
+    double us = (double)to->uptime_us - (double)from->uptime_us;
+    double bytes = (double)to->net.tx_bytes - (double)from->net.tx_bytes;
+
+    return us > 0 && bytes > 0 ? bytes * 8e-3 / us : 0;
 }
 
 /* Runs the load to its end. 0, or -1 with t's status and error set. */
@@ -131,8 +134,8 @@ static void take_window(const struct window *w, struct trial_result *r) {
     r->host_other_cpu = profiler_usage_other(from, to);
     if (from->wire_bytes >= 0 && to->wire_bytes >= 0)
         r->gbit_out_per_s = (to->wire_bytes - from->wire_bytes) * 8e-9 / seconds;
-    else if (w->from.has_sent && w->to.has_sent)
-        r->gbit_out_per_s = (double)(w->to.sent_bytes - w->from.sent_bytes) * 8e-9 / seconds;
+    else if (w->from.has_app && w->to.has_app)
+        r->gbit_out_per_s = app_gbit_out_per_s(&w->from.app, &w->to.app);
 }
 
 /* A whole measurement: is it one to trust? */
@@ -186,6 +189,7 @@ void profiler_measure(struct target *target, const struct trial_settings *s, str
                       volatile const int *stop) {
     struct load load;
     struct window window;
+    struct nom_statistics hello;
     cpu_set_t before;
     char why[128];
 
@@ -193,6 +197,12 @@ void profiler_measure(struct target *target, const struct trial_settings *s, str
     t->settings = *s;
     t->result.started_unix_us = profiler_unix_us();
     int control = control_connect(&target->control, CONTROL_TIMEOUT_SECONDS, why, sizeof why);
+    /* Its first answer also tells that both sides know each other's address: a stack that must
+     * first ask for it drops most of what a load sends at once. */
+    if (control >= 0 && control_statistics(control, &hello, why, sizeof why) != 0) {
+        close(control);
+        control = -1;
+    }
     int error = start_load(target, s, &load);
     if (error != 0) {
         snprintf(why, sizeof why, "the client cannot be started: %s", strerror(-error));

@@ -7,16 +7,18 @@
 #include "workloads/load/process.h"
 #include <arpa/inet.h>
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 
-#define EVENTS          256
-#define SCAN_NS         100000000u
-#define CONNECT_STEP_NS 20000u /* between one connection's first connect and the next one's */
-#define SPARE_FILES     16u
+#define EVENTS              256
+#define SCAN_NS             100000000u
+#define CONNECT_STEP_MIN_NS 20000u
+#define CONNECT_STEP_MAX_NS 1000000u
+#define SPARE_FILES         16u
 
 /* Errors of set-up and the reason why a run is worth nothing; the first one stays. */
 static void set_error(struct client *client, const char *what, const char *why) {
@@ -52,6 +54,14 @@ static bool allow_files(struct client *client) {
     return true;
 }
 
+/* Between one connection's first connect and the next one's: all within half the warm-up, but not
+ * all at once. QEMU's user network has a backlog of one, and a connect it drops is tried again only
+ * after a second. */
+static uint64_t connect_step_ns(const struct load_config *config) {
+    double step_ns = config->warmup_seconds * 1e9 / 2 / config->connections;
+    return (uint64_t)fmin(fmax(step_ns, CONNECT_STEP_MIN_NS), CONNECT_STEP_MAX_NS);
+}
+
 static bool set_up(struct client *client) {
     const struct load_config *config = client->config;
     int error = load_process_pin(config->core);
@@ -77,10 +87,10 @@ static bool set_up(struct client *client) {
         set_error(client, "cannot set up the client", strerrordesc_np(errno));
         return false;
     }
-    uint64_t now_ns = client_clock_ns();
+    uint64_t now_ns = client_clock_ns(), step_ns = connect_step_ns(config);
     for (uint32_t i = 0; i < config->connections; i++) {
         client->connections[i].fd = -1;
-        client->connections[i].retry_ns = now_ns + i * CONNECT_STEP_NS;
+        client->connections[i].retry_ns = now_ns + i * step_ns;
     }
     client->start_ns = now_ns + (uint64_t)(config->warmup_seconds * 1e9);
     client->end_ns = client->start_ns + (uint64_t)(config->seconds * 1e9);
