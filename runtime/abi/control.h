@@ -14,9 +14,9 @@
 #include "table.h"
 #include <stdint.h>
 
-#define NOM_CONTROL_MAGIC 0x434d4f4eu /* "NOMC" */
+#define NOM_CONTROL_MAGIC   0x434d4f4eu /* "NOMC" */
 #define NOM_CONTROL_VERSION 1u
-#define NOM_CONTROL_REPLY 0x8000u
+#define NOM_CONTROL_REPLY   0x8000u
 #define NOM_CONTROL_PAYLOAD_MAX                                                                    \
     (sizeof(struct nom_table_header) + NOM_TABLE_ROWS_MAX * sizeof(struct nom_table_row))
 
@@ -74,7 +74,7 @@ _Static_assert(sizeof(struct nom_control_price) == 56, "layout of struct nom_con
 struct nom_net_counters {
     uint64_t rx_packets, rx_bytes, rx_batches, rx_dropped;
     uint64_t tx_packets, tx_bytes, tx_batches, tx_dropped;
-    uint64_t kicks; /* times the device was notified */
+    uint64_t kicks;                          /* times the device was notified */
     uint64_t rx_hold_max_ns, tx_hold_max_ns; /* longest a packet waited in the driver, since the
                                                 delay was last set */
     uint64_t poll_gap_max_ns; /* longest time between two polls, since then: a hold may exceed
@@ -94,11 +94,11 @@ struct nom_statistics {
     double load_connections; /* smoothed estimate that the chooser uses */
     double delay_us;         /* in force */
     uint32_t kick;
-    uint32_t adapting;  /* 1 if a table is loaded and W follows it */
-    uint32_t serving;   /* 0 while every row loses money */
-    uint32_t row;       /* of the table, if adapting */
-    uint64_t choices;   /* times the chooser ran */
-    uint64_t changes;   /* times it changed W, kick or serving */
+    uint32_t adapting;              /* 1 if a table is loaded and W follows it */
+    uint32_t serving;               /* 0 while every row loses money */
+    uint32_t row;                   /* of the table, if adapting */
+    uint64_t choices;               /* times the chooser ran */
+    uint64_t changes;               /* times it changed W, kick or serving */
     double price_usd[NOM_USES_MAX]; /* by place in NOM_USES: id - 1 */
     double profit_usd_per_s;        /* of the row in force, as the table expects it */
     int64_t table_built_unix_s;     /* 0 if none */

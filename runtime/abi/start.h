@@ -10,11 +10,11 @@
 
 #include <stdint.h>
 
-#define NOM_START_MAGIC 0x74726174736d6f6eULL /* "nomstart" */
+#define NOM_START_MAGIC   0x74726174736d6f6eULL /* "nomstart" */
 #define NOM_START_VERSION 1u
-#define NOM_ARGS_MAX 64u        /* arguments of one app, its name included */
+#define NOM_ARGS_MAX      64u   /* arguments of one app, its name included */
 #define NOM_ARG_BYTES_MAX 2048u /* of all arguments of one app together */
-#define NOM_APPS_MAX 8u         /* apps on the kernel's command line, separated by "--" */
+#define NOM_APPS_MAX      8u    /* apps on the kernel's command line, separated by "--" */
 
 struct nom_start {
     uint64_t magic;
@@ -39,11 +39,11 @@ _Static_assert(sizeof(struct nom_start) <= 4096, "struct nom_start fits one page
  * ended badly, if any), or one of the values below. So QEMU's own statuses (0, 1) are none of
  * ours.
  */
-#define NOM_EXIT_PORT 0xf4u
-#define NOM_EXIT_BASE 0x40u        /* + 0..NOM_EXIT_STATUS_MAX: the app called exit */
-#define NOM_EXIT_APP_FAULT 0x3du   /* an app was ended for an exception */
-#define NOM_EXIT_BAD_COMMAND 0x3eu /* the command line names no app, or one that cannot run */
-#define NOM_EXIT_PANIC 0x3fu       /* the kernel found its own invariant broken */
+#define NOM_EXIT_PORT           0xf4u
+#define NOM_EXIT_BASE           0x40u /* + 0..NOM_EXIT_STATUS_MAX: the app called exit */
+#define NOM_EXIT_APP_FAULT      0x3du /* an app was ended for an exception */
+#define NOM_EXIT_BAD_COMMAND    0x3eu /* the command line names no app, or one that cannot run */
+#define NOM_EXIT_PANIC          0x3fu /* the kernel found its own invariant broken */
 #define NOM_EXIT_HOST_STATUS(v) (((v) << 1 | 1) & 0xff)
 
 #endif

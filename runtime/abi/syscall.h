@@ -49,13 +49,14 @@ enum nom_error {
     NOM_ENOMEM = 5, /* no memory left to grant */
 };
 
-#define NOM_PRINT_MAX 1024u
+#define NOM_PRINT_MAX       1024u
 #define NOM_EXIT_STATUS_MAX 63u
 
 enum nom_resource_kind {
     NOM_RESOURCE_CORE = 1,
     NOM_RESOURCE_MEMORY = 2,
-    NOM_RESOURCE_PCI = 3, /* any PCI function; a virtio NIC is vendor 0x1af4, device 0x1041 or 0x1000 */
+    NOM_RESOURCE_PCI =
+        3, /* any PCI function; a virtio NIC is vendor 0x1af4, device 0x1041 or 0x1000 */
 };
 
 struct nom_resource {

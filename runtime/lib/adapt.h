@@ -18,7 +18,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define ADAPT_LOAD_TAU_US 50000u
+#define ADAPT_LOAD_TAU_US   50000u
 #define ADAPT_LEVEL_HOLD_US 100000u
 
 struct adapt_decision {

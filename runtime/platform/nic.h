@@ -14,9 +14,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define NIC_TX_HEADROOM 16u
+#define NIC_TX_HEADROOM      16u
 #define NIC_TX_FRAGMENTS_MAX 8u
-#define NIC_FRAME_BYTES_MAX 1514u
+#define NIC_FRAME_BYTES_MAX  1514u
 
 struct nic_rx_frame {
     void *data; /* Ethernet header first */

@@ -4,7 +4,7 @@
 
 #include <stdint.h>
 
-#define BYTE_ORDER       LITTLE_ENDIAN
+#define BYTE_ORDER LITTLE_ENDIAN
 
 /* Ends the app: a broken invariant of the stack is a bug, not a condition. */
 _Noreturn void net_port_assert(const char *message, const char *file, int line);
