@@ -73,6 +73,17 @@ table() { nomctl table nhttpd --db "$db" "$@"; }
     gives nomctl table show t
 }
 
+@test "table: a full disk leaves the old table whole" {
+    [ "$(id -u)" -eq 0 ] || skip "needs root"
+    mkdir small
+    # shellcheck disable=SC2016 # expanded by the shell inside
+    fails 1 "cannot write the table: small/t: No space left on device" unshare -m sh -c '
+        mount -t tmpfs -o size=8k none small && echo old >small/t && head -c 4096 /dev/zero >small/rest
+        "$0" table nhttpd --db "$1" -o small/t
+        code=$?
+        [ "$(cat small/t)" = old ] && [ ! -e small/t.new ] && exit $code' "$BUILD/bin/nomctl" "$db"
+}
+
 @test "choose: the row that earns most, by hand" {
     gives table -o t
     gives nomctl choose --table t --load many --price 10
