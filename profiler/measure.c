@@ -143,7 +143,7 @@ static void judge(struct target *target, struct trial *t) {
     struct trial_result *r = &t->result;
     char why[TRIAL_ERROR_BYTES];
 
-    if (r->replies + r->refused == 0) {
+    if (r->replies + r->refused + r->errors == 0) {
         fail(target, t, TRIAL_FAILED, "the app gave no reply");
     } else if ((double)r->errors > PROFILER_ERRORS_MAX * (double)(r->replies + r->refused)) {
         snprintf(why, sizeof why, "%llu replies were errors, against %llu good ones",
