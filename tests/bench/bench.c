@@ -1,9 +1,10 @@
 /*
  * nhttpd on nom against nginx on the host's own kernel, interleaved in one run: one core for each
- * server, the other for the client (and QEMU's I/O thread), the same client, the same file.
- * Prints medians and the ratio of the medians with the least and greatest ratio of a repeat.
+ * server, the other for the client (and QEMU's I/O thread), the same file. Both are driven by our
+ * client and by wrk. Prints medians, the ratio of the medians with the least and greatest ratio of
+ * a repeat, and how busy the client's core was: a client that has no core left measures itself.
  *
- *   bench [--repeats 5] [--seconds 2] [--delay-us 0] [--accel auto]
+ *   bench [--repeats 5] [--seconds 2] [--delay-us 0] [--accel auto] [--db FILE]
  *
  * Every trial is stored in the database named, as session "bench".
  */
@@ -24,30 +25,57 @@
 static const uint32_t loads[] = {1, 32};
 #define LOADS (sizeof loads / sizeof loads[0])
 
-enum side { NOM, NGINX, SIDES };
-static const char *const side_name[SIDES] = {"nom", "nginx"};
+enum server { NOM, NGINX, SERVERS };
+static const char *const server_name[SERVERS] = {"nom", "nginx"};
+
+enum client { OURS, WRK, CLIENTS };
+static const struct {
+    const char *name, *record;
+    enum load_client kind;
+} clients[CLIENTS] = {{"our client", "nom", LOAD_CLIENT_NOM}, {"wrk", "wrk", LOAD_CLIENT_WRK}};
+
+/* Over the repeats of one load, server and client. */
+struct series {
+    double throughput[REPEATS_MAX], latency[REPEATS_MAX], jitter[REPEATS_MAX];
+    double client_cpu[REPEATS_MAX]; /* cores */
+    double io_cpu[REPEATS_MAX];     /* cores, QEMU's threads on the client's core */
+};
 
 struct bench {
     struct profiler_paths paths;
     struct trial_settings settings;
     struct store *store;
     struct store_session session;
-    double throughput[LOADS][SIDES][REPEATS_MAX];
-    double latency[LOADS][SIDES][REPEATS_MAX];
-    double jitter[LOADS][SIDES][REPEATS_MAX];
+    struct series series[LOADS][SERVERS][CLIENTS];
+    size_t repeats;
     int failed;
 };
 
 static volatile const int never_stop;
 
-/* The paper's file of 175 bytes, so that both serve the same. */
-static void nginx_trial(struct trial *t) {
+static void take(const struct load_result *from, struct trial_result *to) {
+    to->status = from->done && from->errors == 0 && from->replies > 0 ? TRIAL_OK : TRIAL_FAILED;
+    snprintf(to->error, sizeof to->error, "%s", from->error);
+    to->replies = from->replies;
+    to->errors = from->errors;
+    to->seconds = from->seconds;
+    to->throughput_ops = from->throughput_ops;
+    to->latency_mean_us = from->latency_mean_us;
+    to->jitter_us = from->jitter_us;
+    to->latency_p50_us = from->latency_p50_us;
+    to->latency_p90_us = from->latency_p90_us;
+    to->latency_p99_us = from->latency_p99_us;
+    to->latency_p999_us = from->latency_p999_us;
+    to->client_cpu_s_per_s = from->seconds > 0 ? from->client_cpu_seconds / from->seconds : 0;
+}
+
+/* A file of as many bytes as the paper's, which nhttpd serves by default. */
+static void nginx_trial(struct trial *t, enum client client) {
     struct bench_nginx nginx;
     char body[175];
-    char *why = t->result.error;
     memset(body, 'x', sizeof body);
     t->result.status = TRIAL_FAILED;
-    if (bench_nginx_start(&nginx, t->settings.vcpu_core, body, sizeof body, why,
+    if (bench_nginx_start(&nginx, t->settings.vcpu_core, body, sizeof body, t->result.error,
                           sizeof t->result.error) == 0) {
         struct load load;
         struct load_config config = {.server = nginx.address,
@@ -59,21 +87,9 @@ static void nginx_trial(struct trial *t) {
                                      .core = t->settings.client_core,
                                      .timeout_seconds = 5};
         pid_t spinner = t->settings.spinner ? load_spinner_start(t->settings.client_core) : -1;
-        if (load_start(&load, LOAD_CLIENT_NOM, &config) == 0) {
+        if (load_start(&load, clients[client].kind, &config) == 0) {
             load_wait(&load, &never_stop);
-            const struct load_result *r = load.result;
-            t->result.status =
-                r->done && r->errors == 0 && r->replies > 0 ? TRIAL_OK : TRIAL_FAILED;
-            snprintf(why, sizeof t->result.error, "%s", r->error);
-            t->result.replies = r->replies;
-            t->result.seconds = r->seconds;
-            t->result.throughput_ops = r->throughput_ops;
-            t->result.latency_mean_us = r->latency_mean_us;
-            t->result.jitter_us = r->jitter_us;
-            t->result.latency_p50_us = r->latency_p50_us;
-            t->result.latency_p90_us = r->latency_p90_us;
-            t->result.latency_p99_us = r->latency_p99_us;
-            t->result.latency_p999_us = r->latency_p999_us;
+            take(load.result, &t->result);
             load_free(&load);
         }
         if (spinner > 0)
@@ -82,35 +98,48 @@ static void nginx_trial(struct trial *t) {
     bench_nginx_stop(&nginx);
 }
 
-static void one(struct bench *b, size_t load, enum side side, uint32_t repeat) {
-    struct trial t = {.settings = b->settings};
+static void keep(struct bench *b, const struct trial *t, struct series *s, size_t repeat) {
+    const struct trial_result *r = &t->result;
+    int64_t id;
+    s->throughput[repeat] = r->throughput_ops;
+    s->latency[repeat] = r->latency_mean_us;
+    s->jitter[repeat] = r->jitter_us;
+    s->client_cpu[repeat] = r->client_cpu_s_per_s;
+    s->io_cpu[repeat] = r->guest_cpu_s_per_s - r->vcpu_cpu_s_per_s;
+    if (b->store != NULL && store_trial_add(b->store, b->session.id, t, &id) != 0)
+        fprintf(stderr, "bench: %s\n", store_error_text(b->store));
+}
+
+static void one(struct bench *b, size_t load, enum server server, enum client client,
+                size_t repeat) {
+    struct trial t = {0};
+    struct trial_settings s = b->settings;
     struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    t.result.started_unix_us = now.tv_sec * 1000000LL + now.tv_nsec / 1000;
-    t.settings.connections = loads[load];
-    t.settings.repeat = repeat;
-    snprintf(t.settings.load, sizeof t.settings.load, "%u", loads[load]);
-    if (side == NOM) {
-        profiler_trial(&b->paths, &b->settings, &t, &never_stop);
+    s.connections = loads[load];
+    s.repeat = (uint32_t)repeat;
+    snprintf(s.load, sizeof s.load, "%u", loads[load]);
+    strcpy(s.client, clients[client].record);
+    if (server == NOM) {
+        profiler_trial(&b->paths, &s, &t, &never_stop);
     } else {
+        clock_gettime(CLOCK_REALTIME, &now);
+        t.settings = s;
+        t.result.started_unix_us = now.tv_sec * 1000000LL + now.tv_nsec / 1000;
         strcpy(t.settings.app, "nginx");
         strcpy(t.settings.target, "host");
         strcpy(t.settings.accel, "none");
         strcpy(t.settings.network, "veth");
-        nginx_trial(&t);
+        t.settings.app_build_id[0] = t.settings.kernel_build_id[0] = '\0';
+        nginx_trial(&t, client);
     }
-    if (t.result.status != TRIAL_OK) {
+    if (t.result.status == TRIAL_NOISY) {
+        fprintf(stderr, "bench: others used %.2f cores during a trial\n", t.result.host_other_cpu);
+    } else if (t.result.status != TRIAL_OK) {
         b->failed++;
-        fprintf(stderr, "bench: %s at %u connections: %s\n", side_name[side], loads[load],
-                t.result.status == TRIAL_NOISY ? "the machine was busy with other work"
-                                               : t.result.error);
+        fprintf(stderr, "bench: %s at %u connections: %s\n", server_name[server], loads[load],
+                t.result.error);
     }
-    b->throughput[load][side][repeat] = t.result.throughput_ops;
-    b->latency[load][side][repeat] = t.result.latency_mean_us;
-    b->jitter[load][side][repeat] = t.result.jitter_us;
-    int64_t id;
-    if (b->store != NULL && store_trial_add(b->store, b->session.id, &t, &id) != 0)
-        fprintf(stderr, "bench: %s\n", store_error_text(b->store));
+    keep(b, &t, &b->series[load][server][client], repeat);
     trial_clear(&t);
 }
 
@@ -126,20 +155,43 @@ static void print_ratio(const char *what, const double *a, const double *b, size
     double ratio[REPEATS_MAX];
     for (size_t i = 0; i < n; i++)
         ratio[i] = a[i] / b[i];
-    printf("    %-18s nom / nginx = %.2f  (%.2f to %.2f in %zu repeats)\n", what,
-           median(a, n) / median(b, n), gsl_stats_min(ratio, 1, n), gsl_stats_max(ratio, 1, n), n);
+    printf("    %-42s %5.2f  (%.2f to %.2f in %zu repeats)\n", what, median(a, n) / median(b, n),
+           gsl_stats_min(ratio, 1, n), gsl_stats_max(ratio, 1, n), n);
 }
 
-static void print_results(const struct bench *b, size_t repeats) {
+static void print_series(const char *server, const char *client, const struct series *s, size_t n) {
+    double throughput = median(s->throughput, n), cpu = median(s->client_cpu, n);
+    printf("  %-6s %-11s %8.1f %10.1f %9.1f %12.2f %15.2f\n", server, client, throughput / 1000,
+           median(s->latency, n), median(s->jitter, n), cpu * 1e6 / throughput,
+           cpu + median(s->io_cpu, n));
+}
+
+static void print_results(const struct bench *b) {
+    size_t n = b->repeats;
     for (size_t l = 0; l < LOADS; l++) {
-        printf("\n%u connection%s\n", loads[l], loads[l] == 1 ? "" : "s");
-        for (int s = 0; s < SIDES; s++)
-            printf("    %-18s %8.1f k requests/s   mean %6.1f us   jitter %6.1f us\n", side_name[s],
-                   median(b->throughput[l][s], repeats) / 1000, median(b->latency[l][s], repeats),
-                   median(b->jitter[l][s], repeats));
-        print_ratio("throughput", b->throughput[l][NOM], b->throughput[l][NGINX], repeats);
-        print_ratio("mean latency", b->latency[l][NOM], b->latency[l][NGINX], repeats);
-        print_ratio("jitter", b->jitter[l][NOM], b->jitter[l][NGINX], repeats);
+        printf("\n%u connection%s (medians of %zu)\n"
+               "  %-6s %-11s %8s %10s %9s %12s %15s\n",
+               loads[l], loads[l] == 1 ? "" : "s", n, "server", "client", "k req/s", "mean us",
+               "jitter us", "client us/req", "its core in use");
+        for (int s = 0; s < SERVERS; s++)
+            for (int c = 0; c < CLIENTS; c++)
+                print_series(server_name[s], clients[c].name, &b->series[l][s][c], n);
+        const struct series(*at)[CLIENTS] = b->series[l];
+        puts("  ratios");
+        for (int c = 0; c < CLIENTS; c++) {
+            char what[64];
+            snprintf(what, sizeof what, "throughput, nom / nginx, %s", clients[c].name);
+            print_ratio(what, at[NOM][c].throughput, at[NGINX][c].throughput, n);
+        }
+        print_ratio("mean latency, nom / nginx, our client", at[NOM][OURS].latency,
+                    at[NGINX][OURS].latency, n);
+        print_ratio("jitter, nom / nginx, our client", at[NOM][OURS].jitter, at[NGINX][OURS].jitter,
+                    n);
+        for (int s = 0; s < SERVERS; s++) {
+            char what[64];
+            snprintf(what, sizeof what, "throughput, our client / wrk, on %s", server_name[s]);
+            print_ratio(what, at[s][OURS].throughput, at[s][WRK].throughput, n);
+        }
     }
 }
 
@@ -151,11 +203,11 @@ int main(int argc, char **argv) {
         {"db", required_argument, NULL, 'd'},       {0}};
     const char *accel = "auto", *db = NULL;
     double seconds = 2, delay_us = 0;
-    size_t repeats = 5;
+    b.repeats = 5;
     for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1;) {
         switch (c) {
         case 'r':
-            repeats = strtoul(optarg, NULL, 10);
+            b.repeats = strtoul(optarg, NULL, 10);
             break;
         case 's':
             seconds = strtod(optarg, NULL);
@@ -173,11 +225,14 @@ int main(int argc, char **argv) {
             return 2;
         }
     }
-    if (repeats < 1 || repeats > REPEATS_MAX || seconds <= 0) {
+    if (b.repeats < 1 || b.repeats > REPEATS_MAX || seconds <= 0) {
         fprintf(stderr, "bench: --repeats 1..%d, --seconds above 0\n", REPEATS_MAX);
         return 2;
     }
     char why[256];
+    int exit_code;
+    if (profiler_session(&exit_code) == 1)
+        return exit_code;
     if (profiler_paths("nhttpd", &b.paths, why, sizeof why) != 0 ||
         profiler_accel_choose(&b.paths, accel, b.session.accel, b.session.accel_reason,
                               sizeof b.session.accel_reason, why, sizeof why) != 0) {
@@ -196,14 +251,16 @@ int main(int argc, char **argv) {
         fprintf(stderr, "bench: %s\n", store_error_text(b.store));
         return 1;
     }
-    printf("nhttpd on nom (%s, W = %g us) against nginx on the host's kernel (veth)\n"
-           "%s\n%s\n",
+    printf("nhttpd on nom (%s, W = %g us) against nginx on the host's kernel (veth)\n%s\n%s\n"
+           "client and QEMU's I/O share a core: where that is near 1.00 in use, it is the limit\n",
            b.session.accel, delay_us, b.session.accel_reason, b.session.machine);
-    for (uint32_t r = 0; r < repeats; r++)
+    for (size_t r = 0; r < b.repeats; r++)
         for (size_t l = 0; l < LOADS; l++)
-            for (int s = 0; s < SIDES; s++)
-                one(&b, l, r % 2 ? (enum side)(SIDES - 1 - s) : (enum side)s, r);
-    print_results(&b, repeats);
+            for (int s = 0; s < SERVERS; s++)
+                for (int c = 0; c < CLIENTS; c++)
+                    one(&b, l, r % 2 ? (enum server)(SERVERS - 1 - s) : (enum server)s,
+                        (enum client)c, r);
+    print_results(&b);
     if (b.store != NULL) {
         store_session_end(b.store, b.session.id);
         store_close(b.store);
