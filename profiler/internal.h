@@ -44,8 +44,9 @@ int profiler_tap_open(char *why, size_t why_bytes);
 /* Bytes that came from the guest over an interface of this namespace, Ethernet headers included;
  * -1 if there is no such interface. */
 double profiler_interface_rx_bytes(const char *interface);
-/* A TCP port of 127.0.0.1 that was free a moment ago, or -errno. */
-int profiler_free_port(void);
+/* A free TCP port of 127.0.0.1, or -errno. While *fd is open nobody else is given it, but who names
+ * it and reuses addresses (as QEMU does) may listen on it. */
+int profiler_port_hold(int *fd);
 
 struct profiler_qemu {
     const struct profiler_paths *paths;

@@ -120,20 +120,21 @@ double profiler_interface_rx_bytes(const char *interface) {
     return bytes;
 }
 
-int profiler_free_port(void) {
+int profiler_port_hold(int *fd) {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t bytes = sizeof address;
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), port;
+    int one = 1, error;
 
-    if (fd < 0)
-        return -errno;
-    if (bind(fd, (struct sockaddr *)&address, sizeof address) != 0 ||
-        getsockname(fd, (struct sockaddr *)&address, &bytes) != 0)
-        port = -errno;
-    else
-        port = ntohs(address.sin_port);
-    close(fd);
-    return port;
+    *fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (*fd >= 0 && setsockopt(*fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one) == 0 &&
+        bind(*fd, (struct sockaddr *)&address, sizeof address) == 0 &&
+        getsockname(*fd, (struct sockaddr *)&address, &bytes) == 0)
+        return ntohs(address.sin_port);
+    error = errno;
+    if (*fd >= 0)
+        close(*fd);
+    *fd = -1;
+    return -error;
 }
 
 /* Tried in a child, whose namespace and tap end with it. */

@@ -117,15 +117,30 @@ static struct sockaddr_in address_of(const char *ip, int port) {
     return address;
 }
 
+/* What is needed until QEMU has taken it up: a tap, or two ports. -1: none. */
+struct network {
+    int tap_fd, service_fd, control_fd;
+};
+
+static void network_release(struct network *n) {
+    int *fds[] = {&n->tap_fd, &n->service_fd, &n->control_fd};
+
+    for (size_t i = 0; i < sizeof fds / sizeof *fds; i++) {
+        if (*fds[i] >= 0)
+            close(*fds[i]);
+        *fds[i] = -1;
+    }
+}
+
 /* Makes the network that the settings name. */
-static int network_start(struct target *t, struct profiler_qemu *qemu, char *why,
+static int network_start(struct target *t, struct network *n, struct profiler_qemu *qemu, char *why,
                          size_t why_bytes) {
     snprintf(t->network, sizeof t->network, "%s", t->settings.network);
     if (strcmp(t->network, "tap") == 0) {
         if (profiler_namespace_enter(&t->home_netns, why, why_bytes) != 0)
             return -1;
-        qemu->tap_fd = profiler_tap_open(why, why_bytes);
-        if (qemu->tap_fd < 0)
+        qemu->tap_fd = n->tap_fd = profiler_tap_open(why, why_bytes);
+        if (n->tap_fd < 0)
             return -1;
         snprintf(t->interface, sizeof t->interface, PROFILER_INTERFACE);
         t->service = address_of(PROFILER_GUEST_IP, PROFILER_SERVICE_PORT);
@@ -134,10 +149,8 @@ static int network_start(struct target *t, struct profiler_qemu *qemu, char *why
     }
     if (strcmp(t->network, "user") != 0)
         return profiler_fail(why, why_bytes, "no such network: %s (tap or user)", t->network);
-    qemu->service_port = profiler_free_port();
-    do
-        qemu->control_port = profiler_free_port();
-    while (qemu->control_port > 0 && qemu->control_port == qemu->service_port);
+    qemu->service_port = profiler_port_hold(&n->service_fd);
+    qemu->control_port = profiler_port_hold(&n->control_fd);
     if (qemu->service_port <= 0 || qemu->control_port <= 0)
         return profiler_fail(why, why_bytes, "no free port on loopback");
     t->service = address_of("127.0.0.1", qemu->service_port);
@@ -151,6 +164,17 @@ static void default_arguments(const struct trial_settings *s, bool tap, char *te
              s->kick == NOM_KICK_STRICT ? "strict" : "natural", PROFILER_CONTROL_PORT);
 }
 
+static int start_spinner(struct target *t, char *why, size_t why_bytes) {
+    if (!t->settings.spinner || t->settings.client_core < 0)
+        return 0;
+    pid_t pid = load_spinner_start(t->settings.client_core);
+    if (pid < 0)
+        return profiler_fail(why, why_bytes, "no spinner for core %d: %s", t->settings.client_core,
+                             strerror(-pid));
+    t->spinner = pid;
+    return 0;
+}
+
 int target_start(struct target *t, const struct profiler_paths *paths,
                  const struct trial_settings *s, const struct target_options *options,
                  volatile const int *stop, char *why, size_t why_bytes) {
@@ -158,10 +182,7 @@ int target_start(struct target *t, const struct profiler_paths *paths,
     double timeout_seconds = options && options->ready_timeout_seconds > 0
                                  ? options->ready_timeout_seconds
                                  : READY_TIMEOUT_SECONDS;
-
-    memset(t, 0, sizeof *t);
-    t->serial_fd = t->home_netns = -1;
-    t->settings = *s;
+    struct network network = {.tap_fd = -1, .service_fd = -1, .control_fd = -1};
     struct profiler_qemu qemu = {.paths = paths,
                                  .accel = s->accel,
                                  .arguments = options ? options->kernel_arguments : NULL,
@@ -169,29 +190,25 @@ int target_start(struct target *t, const struct profiler_paths *paths,
                                  .memory_mib = s->memory_mib,
                                  .tap_fd = -1,
                                  .core = s->io_core};
-    if (network_start(t, &qemu, why, why_bytes) != 0)
-        return -1;
+
+    memset(t, 0, sizeof *t);
+    t->serial_fd = t->home_netns = -1;
+    t->settings = *s;
+    snprintf(ready, sizeof ready, "%s: ready", s->app);
+    int result = network_start(t, &network, &qemu, why, why_bytes);
     if (!qemu.arguments) {
         default_arguments(s, qemu.tap_fd >= 0, arguments, sizeof arguments);
         qemu.arguments = arguments;
     }
-    int started = profiler_target_boot(t, &qemu, why, why_bytes);
-    if (qemu.tap_fd >= 0)
-        close(qemu.tap_fd); /* QEMU has its own; so the tap ends with QEMU */
-    if (started != 0)
-        return -1;
-    snprintf(ready, sizeof ready, "%s: ready", s->app);
-    if (profiler_target_wait(t, ready, timeout_seconds, stop, why, why_bytes) != 0)
+    if (result == 0)
+        result = profiler_target_boot(t, &qemu, why, why_bytes);
+    if (result == 0)
+        result = profiler_target_wait(t, ready, timeout_seconds, stop, why, why_bytes);
+    network_release(&network); /* QEMU has its own; so the tap ends with QEMU */
+    if (result != 0)
         return -1;
     profiler_pin_target(t->pid, s);
-    if (s->spinner && s->client_core >= 0) {
-        pid_t pid = load_spinner_start(s->client_core);
-        if (pid < 0)
-            return profiler_fail(why, why_bytes, "no spinner for core %d: %s", s->client_core,
-                                 strerror(-pid));
-        t->spinner = pid;
-    }
-    return 0;
+    return start_spinner(t, why, why_bytes);
 }
 
 void target_stop(struct target *t) {

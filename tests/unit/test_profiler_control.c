@@ -209,14 +209,16 @@ static void test_late(void **state) {
 }
 
 static void test_no_server(void **state) {
+    int held;
     struct sockaddr_in address = {.sin_family = AF_INET,
                                   .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
-                                  .sin_port = htons((uint16_t)profiler_free_port())};
+                                  .sin_port = htons((uint16_t)profiler_port_hold(&held))};
     char why[200];
 
     (void)state;
     assert_int_equal(control_connect(&address, 5, why, sizeof why), -1);
     assert_non_null(strstr(why, "no control port at 127.0.0.1:"));
+    close(held);
 }
 
 int main(void) {

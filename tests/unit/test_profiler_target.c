@@ -160,7 +160,8 @@ static void test_pinned(void **state) {
     install("serve", "user");
     if (settings.vcpu_core < 0)
         skip();
-    assert_int_equal(target_start(&target, &paths, &settings, NULL, NULL, why, sizeof why), 0);
+    if (target_start(&target, &paths, &settings, NULL, NULL, why, sizeof why) != 0)
+        fail_msg("%s", why);
     assert_int_equal(core_of_vcpu(target.pid), settings.vcpu_core);
     sched_getaffinity(target.pid, sizeof set, &set);
     assert_true(CPU_COUNT(&set) == 1 && CPU_ISSET((size_t)settings.io_core, &set));
@@ -176,7 +177,8 @@ static void test_tap(void **state) {
     if (strcmp(profiler_network(why, sizeof why), "tap") != 0)
         skip();
     install("serve", "tap");
-    assert_int_equal(target_start(&target, &paths, &settings, NULL, NULL, why, sizeof why), 0);
+    if (target_start(&target, &paths, &settings, NULL, NULL, why, sizeof why) != 0)
+        fail_msg("%s", why);
     assert_true(namespace_id() != home);
     assert_true(profiler_interface_rx_bytes(target.interface) >= 0);
     target_stop(&target);
