@@ -49,6 +49,7 @@ HOST_OBJ := $(HOST_SRC:%.c=$(BUILD)/host/%.o)
 PARTS_OBJ := $(PARTS_SRC:%.c=$(BUILD)/host/%.o)
 NOMCTL_OBJ := $(NOMCTL_SRC:%.c=$(BUILD)/host/%.o)
 TESTS := $(TEST_SRC:tests/unit/%.c=$(BUILD)/tests/unit/%)
+GUEST_HELPERS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/guest/*.c))
 CLI_HELPERS := $(patsubst tests/cli/%.c,$(BUILD)/tests/cli/%,$(wildcard tests/cli/*.c))
 
 # ---- ring 0 ----
@@ -91,7 +92,7 @@ guest:
 else
 guest: $(LIB)/nom.elf $(APP_ELF) $(LIB)/initrd.cpio $(BUILD)/tests/initrd.cpio
 endif
-tests: $(TESTS) $(CLI_HELPERS)
+tests: $(TESTS) $(GUEST_HELPERS) $(CLI_HELPERS)
 
 help:
 	@sed -n '/^# /{s/^# //p;/^ *$$/q}; /^#$$/d; /^ifeq/q' Makefile
@@ -125,6 +126,11 @@ $(BUILD)/tests/unit/%: $(BUILD)/host/tests/unit/%.o $(TEST_HELP_OBJ) $(BUILD)/li
 
 # Programs that tests of the command line use: a database to read, a control port to talk to.
 $(BUILD)/tests/cli/%: $(BUILD)/host/tests/cli/%.o $(BUILD)/libparts.a $(BUILD)/libhost.a
+	@mkdir -p $(@D)
+	$(CC) $(HOST_LDFLAGS) $^ $(HOST_LDLIBS) -o $@
+
+# Clients that tests of guests use.
+$(BUILD)/tests/guest/%: $(BUILD)/host/tests/guest/%.o $(BUILD)/libhost.a
 	@mkdir -p $(@D)
 	$(CC) $(HOST_LDFLAGS) $^ $(HOST_LDLIBS) -o $@
 

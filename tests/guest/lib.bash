@@ -7,8 +7,9 @@
 #   guest_stop, guest_net_end
 #
 # $console is the guest's serial log; $ip its address. NOM_TEST_ACCEL: tcg (default) or kvm.
+# May be set before: guest_initrd, another initrd; guest_nic, more options of the NIC (",name=value").
 BUILD=${BUILD:-build}
-ip=10.77.0.2
+export ip=10.77.0.2
 
 guest_net() {
     unshare -n sleep 900 3>&- 3<&- &
@@ -25,16 +26,19 @@ in_net() { nsenter -t "$net_pid" -n -- "$@"; }
 # Starts QEMU; $qemu_pid. The command line is the rest of the arguments.
 guest_start() {
     export console=${BATS_FILE_TMPDIR:?}/console
+    rm -f "$console" # or an earlier guest would be taken to be ready
     local machine=(-accel tcg -cpu max)
     [ "${NOM_TEST_ACCEL:-tcg}" = kvm ] && machine=(-accel kvm -cpu host -bios qboot.rom)
-    in_net qemu-system-x86_64 -machine q35 "${machine[@]}" -m 128M -smp 1 -nodefaults \
+    # Not by in_net: a function in the background would be a shell, and its pid not QEMU's.
+    nsenter -t "$net_pid" -n -- qemu-system-x86_64 -machine q35 "${machine[@]}" -m 128M -smp 1 -nodefaults \
         -no-user-config -no-reboot -display none -serial "file:$console" \
         -device isa-debug-exit,iobase=0xf4,iosize=4 \
         -netdev tap,id=n0,ifname=tap0,script=no,downscript=no \
-        -device virtio-net-pci,disable-legacy=on,netdev=n0,mac=52:54:00:77:00:02 \
-        -kernel "$BUILD/lib/nom/nom.elf" -initrd "$BUILD/lib/nom/initrd.cpio" \
+        -device "virtio-net-pci,disable-legacy=on,netdev=n0,mac=52:54:00:77:00:02${guest_nic:-}" \
+        -kernel "$BUILD/lib/nom/nom.elf" -initrd "${guest_initrd:-$BUILD/lib/nom/initrd.cpio}" \
         -append "$*" </dev/null >"$BATS_FILE_TMPDIR/qemu" 2>&1 3>&- &
     export qemu_pid=$!
+    echo "$qemu_pid" >"$BATS_FILE_TMPDIR/pid"
 }
 
 guest_boot() {
@@ -57,22 +61,23 @@ guest_wait() {
         kill -0 "$qemu_pid" 2>/dev/null || break
         sleep 0.02
     done
+    # shellcheck disable=SC2034 # read by the caller
     guest_status=0
+    # shellcheck disable=SC2034
     wait "$qemu_pid" || guest_status=$?
 }
 
 guest_stop() {
-    [ -n "${qemu_pid:-}" ] || return 0
-    kill -9 "$qemu_pid" 2>/dev/null
-    # QEMU is a child of this shell or of an earlier one: wait for the tap to be free.
-    while [ -d "/proc/$qemu_pid" ] && ! grep -q '^State:.Z' "/proc/$qemu_pid/status" 2>/dev/null; do
-        sleep 0.01
-    done
-    return 0
+    local pid=
+    # Of whichever test booted it last: a test cannot change the variables of the next.
+    read -r pid 2>/dev/null <"$BATS_FILE_TMPDIR/pid" || return 0
+    kill -9 "$pid" 2>/dev/null || true
+    # The tap is free when the last thread has ended; the first may be a zombie before that.
+    while grep -qs '^State:.[^ZX]' "/proc/$pid/task"/*/status; do sleep 0.01; done
+    rm -f "$BATS_FILE_TMPDIR/pid"
 }
 
 guest_net_end() {
     guest_stop
-    kill "$net_pid" 2>/dev/null
-    return 0
+    kill "$net_pid" 2>/dev/null || return 0
 }

@@ -24,9 +24,9 @@
 #define GATHER_BYTES   4096u /* replies copied into one write */
 #define SPANS          32u
 #define POLLS_PER_S    (1000 / (2 * TCP_TMR_INTERVAL)) /* the stack's coarse timer */
-#define HELD_PBUFS_MAX                                                                             \
-    4u /* more are left to the stack, which then drops: none can hoard buffers                     \
-        */
+/* Received pieces that wait because replies do; the stack is left with more, and then drops them,
+ * so that no client hoards buffers with many small ones. A window of full ones is fewer. */
+#define HELD_PBUFS_MAX 64u
 
 struct conn {
     struct tcp_pcb *pcb;
