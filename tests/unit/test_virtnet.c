@@ -31,7 +31,8 @@ void *plat_dma_alloc(size_t bytes) {
     size_t rounded = (bytes + 4095) & ~(size_t)4095;
     void *memory = aligned_alloc(4096, rounded);
     memset(memory, 0, rounded);
-    return allocations[allocation_count++] = memory;
+    allocations[allocation_count++] = memory;
+    return memory;
 }
 
 /* The device's addresses are the test's own; memory below one page is reachable by none. */

@@ -63,7 +63,7 @@ void net_pool_give(void *memory);
 #define TCP_OOSEQ_MAX_PBUFS             32
 #define LWIP_TCP_CALC_INITIAL_CWND(mss) ((tcpwnd_size_t)(10u * (mss))) /* RFC 6928 */
 #define TCP_LISTEN_BACKLOG              1 /* connections half open, per port, at most 255 */
-#define TCP_SYN_RCVD_TIMEOUT            5000
+#define TCP_SYN_RCVD_TIMEOUT            2000
 #define TCP_FIN_WAIT_TIMEOUT            5000
 #define TCP_MSL                         1000 /* TIME_WAIT 2 s, and net.c keeps only the newest few */
 #define LWIP_TCP_KEEPALIVE              0

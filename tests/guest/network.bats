@@ -1,0 +1,148 @@
+#!/usr/bin/env bats
+# The network stack without an application around it: netecho (tests/guest/apps) under TCG, and the
+# essence once more under KVM. Needs root, for a tap.
+load lib.bash
+
+READY="netecho: ready"
+
+setup_file() {
+    cd "$BATS_TEST_DIRNAME/../.." || return 1
+    [ "$(id -u)" = 0 ] || skip "needs root, for a tap"
+    export files=$BATS_FILE_TMPDIR
+    head -c 3000000 /dev/urandom >"$files/random"
+    # What port 19 sends: 1,000,003 bytes, each its place modulo 251.
+    for ((i = 0; i < 251; i++)); do printf '%b' "\\0$(printf %o "$i")"; done >"$files/pattern"
+    for ((i = 0; i < 3985; i++)); do cat "$files/pattern"; done | head -c 1000003 >"$files/source"
+    export guest_initrd=$BUILD/tests/initrd.cpio
+    guest_net
+    guest_boot "$READY" netecho $ip/24
+}
+setup() { cd "$BATS_TEST_DIRNAME/../.." || return 1; }
+teardown_file() { guest_net_end; }
+
+restart() { # DELAY [strict]
+    guest_stop
+    guest_boot "$READY" netecho $ip/24 "$@"
+}
+
+# Runs a bash line where the guest can be reached; descriptor 3 is a connection to its port.
+connected() { # PORT LINE
+    in_net timeout 60 bash -c "exec 3<>/dev/tcp/$ip/$1; $2" 3>&-
+}
+
+echoes() { # BYTES
+    head -c "$1" "$files/random" >"$files/sent"
+    connected 7 "cat $files/sent >&3 & head -c $1 <&3 | cmp - $files/sent"
+}
+
+counter() { # NAME
+    connected 99 "cat <&3" | tr ' ' '\n' | sed -n "s/^$1=//p"
+}
+
+no_errors() {
+    counters=$(connected 99 "cat <&3")
+    echo "$counters"
+    [[ $counters == *" rx_dropped=0 "* && $counters == *" tx_dropped=0 "* &&
+        $counters == *" device_errors=0 "* ]]
+}
+
+essence() {
+    for bytes in 1 1460 1461 100000 3000000; do echoes $bytes; done
+    connected 19 "cmp $files/source <&3"
+    no_errors
+}
+
+@test "network: what is sent comes back, from 1 B to 3 MB" {
+    essence
+}
+
+@test "network: 16 streams at once from memory no device reaches" {
+    for ((i = 0; i < 16; i++)); do
+        connected 19 "cmp $files/source <&3" &
+        streams[i]=$!
+    done
+    for stream in "${streams[@]}"; do wait "$stream"; done
+    no_errors
+}
+
+@test "network: an app that keeps what it receives starves no one" {
+    # More small segments than there are receive buffers, none of them let go.
+    connected 90 "for ((i = 0; i < 1200; i++)); do printf x >&3; done; sleep 20" &
+    holder=$!
+    for ((turn = 0; turn < 200; turn++)); do
+        [ "$(counter rx_packets)" -lt 600 ] || break
+        sleep 0.05
+    done
+    echoes 300000
+    kill $holder
+    no_errors
+}
+
+@test "network: no system call while it serves" {
+    before=$(counter system_calls)
+    echoes 100000
+    [ "$(counter system_calls)" = "$before" ]
+}
+
+@test "network: no packet waits longer than W and one gap between polls" {
+    for delay in 0 50 1000; do
+        restart $delay
+        for ((i = 0; i < 20; i++)); do echoes 2000; done
+        echoes 3000000
+        counters=$(connected 99 "cat <&3")
+        echo "W = $delay us: $counters"
+        tr ' ' '\n' <<<"$counters" | awk -F= -v limit=$((delay * 1000)) '
+            { value[$1] = $2 }
+            END {
+                limit += value["poll_gap_max_ns"]
+                exit !(value["rx_hold_max_ns"] <= limit && value["tx_hold_max_ns"] <= limit &&
+                       limit > 0)
+            }'
+    done
+}
+
+@test "network: a long W gathers packets, strict takes each alone" {
+    restart 1000
+    for ((i = 0; i < 8; i++)); do
+        echoes 100000 &
+        clients[i]=$!
+    done
+    for client in "${clients[@]}"; do wait "$client"; done
+    [ "$(counter rx_packets)" -gt "$(($(counter rx_batches) * 2))" ]
+    restart 0 strict
+    echoes 100000
+    counters=$(connected 99 "cat <&3")
+    echo "$counters"
+    [[ $counters =~ rx_packets=([0-9]+)\ rx_batches=([0-9]+) ]]
+    [ "${BASH_REMATCH[1]}" = "${BASH_REMATCH[2]}" ]
+}
+
+@test "network: NICs with fewer features" {
+    for guest_nic in ,csum=off,guest_csum=off ,event_idx=off ,disable-legacy=off,mrg_rxbuf=off; do
+        echo "$guest_nic"
+        restart 0
+        essence
+    done
+}
+
+@test "network: a device that is no virtio 1.x is refused in one line" {
+    guest_stop
+    guest_nic=,disable-legacy=off,disable-modern=on
+    guest_start netecho $ip/24
+    guest_wait
+    [ "$guest_status" -eq $(((0x40 + 1) << 1 | 1)) ]
+    grep -q "netecho: virtio-net: no usable common registers (virtio 1.x is needed)" "$console"
+}
+
+@test "network: under KVM" {
+    [ -w /dev/kvm ] || skip "no /dev/kvm"
+    export NOM_TEST_ACCEL=kvm
+    guest_stop
+    guest_start netecho
+    guest_wait
+    [ "$guest_status" -eq $(((0x40 + 2) << 1 | 1)) ] || skip "KVM does not start"
+    restart 0
+    essence
+    restart 20
+    essence
+}
