@@ -363,6 +363,7 @@ static void control(uint64_t port, uint64_t count) {
         struct nom_control_status status;
         struct nom_statistics statistics;
     } reply;
+    memset(&reply, 0, sizeof reply);
     for (uint64_t i = 0; i <= count; i++) {
         unsigned char bytes[200];
         struct nom_control_header h = {.magic = NOM_CONTROL_MAGIC,
