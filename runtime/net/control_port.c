@@ -9,7 +9,6 @@
 #include "runtime/net/control_port.h"
 #include "lwip/tcp.h"
 #include <stdbool.h>
-#include <string.h>
 
 #define POLL_TICKS 2 /* of 2 * TCP_TMR_INTERVAL: retries what memory did not allow */
 
@@ -71,7 +70,8 @@ static err_t serve(struct session *s) {
     if (s->ended && s->unread == NULL) {
         return close_session(s);
     }
-    return tcp_output(s->pcb) == ERR_ABRT ? ERR_ABRT : ERR_OK;
+    tcp_output(s->pcb); /* what does not go now goes with the next segment or poll */
+    return ERR_OK;
 }
 
 static err_t on_receive(void *argument, struct tcp_pcb *pcb, struct pbuf *p, err_t error) {

@@ -20,8 +20,6 @@
 #include "runtime/platform/nic.h"
 #include "runtime/platform/platform.h"
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 #define RX_BURST       32u
 #define TICK_US        1000u
