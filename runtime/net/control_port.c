@@ -11,11 +11,13 @@
 #include <stdbool.h>
 
 #define POLL_TICKS 2 /* of 2 * TCP_TMR_INTERVAL: retries what memory did not allow */
+#define IDLE_POLLS (CONTROL_PORT_IDLE_S * 1000u / (POLL_TICKS * 2u * TCP_TMR_INTERVAL))
 
 struct session {
     struct tcp_pcb *pcb; /* NULL: free */
     struct pbuf *unread;
     bool ended; /* no more bytes will come, or none are wanted */
+    uint32_t idle_polls;
     struct control_session control;
 };
 
@@ -78,6 +80,7 @@ static err_t on_receive(void *argument, struct tcp_pcb *pcb, struct pbuf *p, err
     struct session *s = argument;
     (void)pcb;
     (void)error;
+    s->idle_polls = 0;
     if (p == NULL) {
         s->ended = true;
     } else if (s->unread == NULL) {
@@ -95,8 +98,9 @@ static err_t on_sent(void *argument, struct tcp_pcb *pcb, u16_t bytes) {
 }
 
 static err_t on_poll(void *argument, struct tcp_pcb *pcb) {
+    struct session *s = argument;
     (void)pcb;
-    return serve(argument);
+    return ++s->idle_polls < IDLE_POLLS ? serve(s) : close_session(s);
 }
 
 static void on_error(void *argument, err_t error) {
@@ -113,6 +117,7 @@ static err_t on_accept(void *argument, struct tcp_pcb *pcb, err_t error) {
         if (s->pcb == NULL) {
             s->pcb = pcb;
             s->ended = false;
+            s->idle_polls = 0;
             control_session_init(&s->control);
             tcp_arg(pcb, s);
             tcp_recv(pcb, on_receive);

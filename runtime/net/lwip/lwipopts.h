@@ -22,7 +22,9 @@
 #define LWIP_STATS                    0
 #define LWIP_ICMP                     1
 #define LWIP_ARP                      1
-#define ARP_QUEUEING                  0
+#define ARP_QUEUEING                  1 /* several peers behind one gateway may speak at once */
+#define ARP_QUEUE_LEN                 32
+#define MEMP_NUM_ARP_QUEUE            64
 #define ETHARP_SUPPORT_STATIC_ENTRIES 0
 #define ARP_TABLE_SIZE                64
 
