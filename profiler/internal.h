@@ -97,6 +97,7 @@ struct profiler_usage {
     double client_s, own_s, spinner_s;
     double wire_bytes; /* from the guest; -1 unknown */
 };
+/* client: the leader of its process group. */
 void profiler_usage_sample(const struct target *t, pid_t client, struct profiler_usage *u);
 /* Cores that others used between two samples, at least 0. */
 double profiler_usage_other(const struct profiler_usage *from, const struct profiler_usage *to);

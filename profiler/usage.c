@@ -3,13 +3,14 @@
  * evidence alone, never on its result.
  *
  * Others' use is what all cores did less what QEMU, the client, the spinner and this process did.
- * Steal counts: another machine used our core. A process that is gone counts as 0 from then on;
- * callers sample while theirs live.
+ * The client is a process group that its first process leads. Steal counts: another machine used
+ * our core. A process that is gone counts as 0 from then on; callers sample while theirs live.
  */
 #include "profiler/internal.h"
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -21,6 +22,28 @@ static double process_cpu_s(pid_t pid) {
     if (pid <= 0 || clock_getcpuclockid(pid, &clock) != 0 || clock_gettime(clock, &used) != 0)
         return 0;
     return (double)used.tv_sec + (double)used.tv_nsec * 1e-9;
+}
+
+/* Of all processes of a group: a client may have children that do its work. */
+static double group_cpu_s(pid_t group) {
+    DIR *processes = opendir("/proc");
+    double sum_s = 0;
+
+    if (!processes)
+        return 0;
+    for (struct dirent *process; (process = readdir(processes));) {
+        char path[64], text[512];
+        int in_group;
+        long pid = strtol(process->d_name, NULL, 10);
+        snprintf(path, sizeof path, "/proc/%ld/stat", pid);
+        if (pid <= 0 || profiler_read_file(path, text, sizeof text) <= 0)
+            continue;
+        const char *name_end = strrchr(text, ')');
+        if (name_end && sscanf(name_end + 1, " %*c %*d %d", &in_group) == 1 && in_group == group)
+            sum_s += process_cpu_s((pid_t)pid);
+    }
+    closedir(processes);
+    return sum_s;
 }
 
 static double vcpu_cpu_s(pid_t qemu) {
@@ -58,7 +81,7 @@ void profiler_usage_sample(const struct target *t, pid_t client, struct profiler
     u->busy_s = machine_busy_s();
     u->qemu_s = process_cpu_s(t->pid);
     u->vcpu_s = vcpu_cpu_s(t->pid);
-    u->client_s = process_cpu_s(client);
+    u->client_s = group_cpu_s(client);
     u->own_s = process_cpu_s(getpid());
     u->spinner_s = process_cpu_s(t->spinner);
     u->wire_bytes = t->interface[0] ? profiler_interface_rx_bytes(t->interface) : -1;
