@@ -167,6 +167,10 @@ static void tick(uint64_t now_tsc) {
     net.next_tick_tsc = now_tsc + net.tick_tsc;
     net.ticks++;
     trim_time_wait();
+    struct nic *nic = net.ethernet.nic;
+    if (nic->ops->remind(nic)) {
+        net.counters.kicks++;
+    }
     if (net.ticks % (TCP_TMR_INTERVAL * 1000u / TICK_US) == 0) {
         tcp_tmr();
     }

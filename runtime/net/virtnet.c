@@ -147,6 +147,12 @@ static uint64_t rx_kicks(struct nic *nic) {
     return virtnet_of(nic)->rx.kicks;
 }
 
+static bool remind(struct nic *nic) {
+    struct virtnet *v = virtnet_of(nic);
+    virtnet_ring_remind(&v->rx);
+    return virtnet_ring_remind(&v->tx);
+}
+
 static uint64_t errors(struct nic *nic) {
     const struct virtnet *v = virtnet_of(nic);
     return v->errors + v->rx.errors + v->tx.errors;
@@ -161,6 +167,7 @@ static const struct nic_ops ops = {
     .tx_kick = tx_kick,
     .tx_reap = tx_reap,
     .rx_kicks = rx_kicks,
+    .remind = remind,
     .errors = errors,
 };
 

@@ -80,6 +80,23 @@ int virtnet_ring_put(struct virtnet_ring *r, const struct virtnet_span *spans, u
     return 0;
 }
 
+/* Tells the device of what was published after `before`, if it wants to know. */
+static bool tell(struct virtnet_ring *r, uint16_t before) {
+    bool wanted;
+    if (r->event_idx) {
+        uint16_t event = __atomic_load_n(r->avail_event, __ATOMIC_RELAXED);
+        wanted = (uint16_t)(r->published - event - 1) < (uint16_t)(r->published - before);
+    } else {
+        wanted = (__atomic_load_n(&r->used[0], __ATOMIC_RELAXED) & USED_NO_NOTIFY) == 0;
+    }
+    if (wanted) {
+        r->told = r->published;
+        *r->notify = r->number;
+        r->kicks++;
+    }
+    return wanted;
+}
+
 bool virtnet_ring_publish(struct virtnet_ring *r) {
     uint16_t before = r->published;
     if (r->put == before || r->broken) {
@@ -89,18 +106,11 @@ bool virtnet_ring_publish(struct virtnet_ring *r) {
     r->published = r->put;
     /* The index must be visible before the device's wish is read, or both sides could miss. */
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
-    bool wanted;
-    if (r->event_idx) {
-        uint16_t event = __atomic_load_n(r->avail_event, __ATOMIC_RELAXED);
-        wanted = (uint16_t)(r->put - event - 1) < (uint16_t)(r->put - before);
-    } else {
-        wanted = (__atomic_load_n(&r->used[0], __ATOMIC_RELAXED) & USED_NO_NOTIFY) == 0;
-    }
-    if (wanted) {
-        *r->notify = r->number;
-        r->kicks++;
-    }
-    return wanted;
+    return tell(r, before);
+}
+
+bool virtnet_ring_remind(struct virtnet_ring *r) {
+    return r->published != r->told && !r->broken && tell(r, r->told);
 }
 
 static void break_ring(struct virtnet_ring *r) {

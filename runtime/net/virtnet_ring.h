@@ -51,6 +51,7 @@ struct virtnet_ring {
     volatile uint16_t *notify;
     /* The driver's own record. */
     uint16_t put, published; /* available index: next to fill, and as the device sees it */
+    uint16_t told;           /* published when the device was last told */
     uint16_t got;            /* used index: next to read */
     uint16_t free_first, free_count;
     uint16_t in_flight;                          /* chains */
@@ -76,6 +77,12 @@ int virtnet_ring_put(struct virtnet_ring *r, const struct virtnet_span *spans, u
                      bool device_writes, uintptr_t token);
 /* Shows the device all that was put; tells it if it wants to be told. True if it was told. */
 bool virtnet_ring_publish(struct virtnet_ring *r);
+
+/* Tells the device if it wants to hear of something that is published already. With a device that
+ * keeps the rules there is nothing to do; but one that asks to be told and looks at the index
+ * without a barrier between (QEMU's translator drops the guest's on machines that can have one
+ * processor only) sleeps beside a full ring. Call it now and then. True if it was told. */
+bool virtnet_ring_remind(struct virtnet_ring *r);
 
 /* Answers not taken yet; 0 if the ring is broken. */
 uint32_t virtnet_ring_ready(struct virtnet_ring *r);

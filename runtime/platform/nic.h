@@ -65,6 +65,9 @@ struct nic_ops {
     uint32_t (*tx_reap)(struct nic *nic, void **cookies, uint32_t n);
     /* Times the device was told of fresh receive buffers, so far: kicks beside those of tx_kick. */
     uint64_t (*rx_kicks)(struct nic *nic);
+    /* Now and then, about each millisecond: tells the device again what it seems to have missed.
+     * Counted as kicks of the receive ring or, if the return is true, of the transmit ring. */
+    bool (*remind)(struct nic *nic);
     /* Errors of the device so far (ring or length that made no sense). */
     uint64_t (*errors)(struct nic *nic);
 };

@@ -131,6 +131,37 @@ static void kicks_only_when_asked(void **state) {
     destroy(f);
 }
 
+/* The device went to sleep over something published: it saw no index, the driver saw no wish. */
+static void reminds_a_device_that_missed_it(void **state) {
+    (void)state;
+    struct fixture *f = make(true);
+    assert_false(virtnet_ring_remind(&f->ring));
+    put(f, 1, 1);
+    assert_true(virtnet_ring_publish(&f->ring));
+    put(f, 1, 2);
+    assert_false(virtnet_ring_publish(&f->ring));
+    assert_false(virtnet_ring_remind(&f->ring)); /* it is awake */
+    *f->ring.avail_event = 1;                    /* now it sleeps, at index 1 */
+    f->notify = 0xffff;
+    assert_true(virtnet_ring_remind(&f->ring));
+    assert_int_equal(f->notify, 1);
+    assert_false(virtnet_ring_remind(&f->ring)); /* once is enough */
+    *f->ring.avail_event = 2;
+    assert_false(virtnet_ring_remind(&f->ring)); /* it waits for what is not published */
+    assert_int_equal(f->ring.kicks, 2);
+    destroy(f);
+
+    f = make(false);
+    f->ring.used[0] = 1; /* the device: do not notify */
+    put(f, 1, 1);
+    assert_false(virtnet_ring_publish(&f->ring));
+    assert_false(virtnet_ring_remind(&f->ring));
+    f->ring.used[0] = 0;
+    assert_true(virtnet_ring_remind(&f->ring));
+    assert_false(virtnet_ring_remind(&f->ring));
+    destroy(f);
+}
+
 static void never_asks_for_interrupts(void **state) {
     (void)state;
     struct fixture *f = make(true);
@@ -297,6 +328,7 @@ int main(void) {
         cmocka_unit_test(chain_as_the_device_sees_it),
         cmocka_unit_test(full_ring_refuses),
         cmocka_unit_test(kicks_only_when_asked),
+        cmocka_unit_test(reminds_a_device_that_missed_it),
         cmocka_unit_test(never_asks_for_interrupts),
         cmocka_unit_test(answers_in_any_order),
         cmocka_unit_test(index_that_jumps_breaks_the_ring),
