@@ -99,7 +99,7 @@ int profiler_target_wait(struct target *t, const char *prefix, double timeout_se
         }
         if (profiler_now_s() > deadline_s) {
             profiler_serial_last(t->serial_log ? t->serial_log : "", last, sizeof last);
-            return profiler_fail(why, why_bytes, "the guest was not ready within %.0f s; %s%s",
+            return profiler_fail(why, why_bytes, "the guest was not ready within %g s; %s%s",
                                  timeout_seconds, last[0] ? "it last said: " : "it said nothing",
                                  last);
         }
