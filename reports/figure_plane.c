@@ -4,23 +4,22 @@
  *
  * Two frontiers are shown, for they differ: filled marks are dominated by no point in throughput,
  * mean latency and jitter together (the tuner's); the line joins those dominated by none in the two
- * measures that the picture shows.
+ * measures that the picture shows (a single one makes no line).
+ *
+ * The axes cover the points that are not far off the others (tuner_far), so all of the frontier; a
+ * far one beyond them is told by an arrow and its numbers at the edge.
  */
 #include "pareto/pareto.h"
 #include "reports/internal.h"
-#include "reports/placement.h"
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
 #define LEFT   0.105 /* the plot's edges, as parts of the figure */
 #define RIGHT  0.975
 #define BOTTOM 0.145
 #define TOP    0.875
 
-#define MARK_PIXELS      6.0
-#define CHARACTER_PIXELS 7.2 /* of labels' font, generously */
-#define LINE_PIXELS      12.0
+#define MARK_PIXELS 6.0
 
 struct plane {
     const struct report_load *load;
@@ -28,7 +27,7 @@ struct plane {
     size_t *frontier;                    /* of the two measures, by throughput */
     size_t frontier_count;
     struct placement *placement;
-    size_t labels;
+    int outside[2]; /* are natural, strict points? */
 };
 
 static double point_x(const struct tuner_point *p) {
@@ -51,13 +50,19 @@ static void widen(double *low, double *high, double part) {
     *high += part * room;
 }
 
+/* Of points that can be drawn, those that the axes leave out. */
+static int is_outside(const struct plane *plane, const struct tuner_point *p) {
+    double x = point_x(p), y = p->latency_mean_us;
+    return x < plane->x_low || x > plane->x_high || y < plane->y_low || y > plane->y_high;
+}
+
 static int find_ranges(struct plane *plane) {
     const struct report_load *load = plane->load;
     plane->x_low = plane->y_low = INFINITY;
     plane->x_high = plane->y_high = -INFINITY;
     for (size_t i = 0; i < load->count; i++) {
         const struct tuner_point *p = &load->points[i];
-        if (!report_finite(p))
+        if (!report_finite(p) || load->far[i])
             continue;
         plane->x_low = fmin(plane->x_low, p->throughput_low * 1e-3);
         plane->x_high = fmax(plane->x_high, p->throughput_high * 1e-3);
@@ -68,6 +73,19 @@ static int find_ranges(struct plane *plane) {
         return -1;
     widen(&plane->x_low, &plane->x_high, 0.05);
     widen(&plane->y_low, &plane->y_high, 0.06);
+    /* Room for the text of what lies above or below. */
+    const struct plane near = *plane;
+    double room = 0.05 * (near.y_high - near.y_low);
+    for (size_t i = 0; i < load->count; i++) {
+        const struct tuner_point *p = &load->points[i];
+        if (!report_finite(p) || !is_outside(&near, p))
+            continue;
+        plane->outside[p->kick == NOM_KICK_STRICT] = 1;
+        if (p->latency_mean_us < near.y_low)
+            plane->y_low = near.y_low - room;
+        if (p->latency_mean_us > near.y_high)
+            plane->y_high = near.y_high + room;
+    }
     return 0;
 }
 
@@ -126,7 +144,7 @@ static size_t data_block(FILE *script, const struct plane *plane, enum kind kind
     fprintf(script, "%s << EOD\n", kinds[kind].block);
     for (size_t i = 0; i < plane->load->count; i++) {
         const struct tuner_point *p = &plane->load->points[i];
-        if (!report_finite(p) || kind_of(p) != kind)
+        if (!report_finite(p) || kind_of(p) != kind || is_outside(plane, p))
             continue;
         fprintf(script, "%.9g %.9g %.9g %.9g %.9g %.9g\n", point_x(p), p->latency_mean_us,
                 p->throughput_low * 1e-3, p->throughput_high * 1e-3, p->latency_low_us,
@@ -140,25 +158,23 @@ static size_t data_block(FILE *script, const struct plane *plane, enum kind kind
 static void put_label(FILE *script, struct plane *plane, const struct tuner_point *p,
                       double reach) {
     char text[48];
-    double x = pixel_x(plane, point_x(p)), y = pixel_y(plane, p->latency_mean_us), lx, ly;
     snprintf(text, sizeof(text), p->kick == NOM_KICK_STRICT ? "%g strict" : "%g", p->delay_us);
-    double width = CHARACTER_PIXELS * (double)strlen(text);
-    if (!placement_find(plane->placement, x, y, width, LINE_PIXELS, reach, &lx, &ly))
-        return;
-    plane->labels++;
-    fprintf(script, "set label '%s' at screen %.5f,%.5f center font ',%d' textcolor rgb '%s'\n",
-            text, lx / REPORT_WIDTH, ly / REPORT_HEIGHT, p->on_frontier ? 12 : 10,
-            p->on_frontier ? "#000000" : "#555555");
-    /* A label that had to go far is tied to its point. */
-    double far = fmax(fabs(lx - x) - width / 2, fabs(ly - y) - LINE_PIXELS / 2);
-    if (far < 14.0)
-        return;
-    fprintf(script,
-            "set arrow from screen %.5f,%.5f to screen %.5f,%.5f nohead linewidth 0.5"
-            " linecolor rgb '" REPORT_GREY "'\n",
-            x / REPORT_WIDTH, y / REPORT_HEIGHT,
-            fmin(fmax(x, lx - width / 2), lx + width / 2) / REPORT_WIDTH,
-            fmin(fmax(y, ly - LINE_PIXELS / 2), ly + LINE_PIXELS / 2) / REPORT_HEIGHT);
+    report_label(script, plane->placement, pixel_x(plane, point_x(p)),
+                 pixel_y(plane, p->latency_mean_us), reach, text, p->on_frontier ? 12 : 10,
+                 p->on_frontier ? "#000000" : "#555555");
+}
+
+static void put_outside(FILE *script, struct plane *plane, const struct tuner_point *p) {
+    const struct placement_box box = {REPORT_WIDTH * LEFT, REPORT_HEIGHT * BOTTOM,
+                                      REPORT_WIDTH * RIGHT, REPORT_HEIGHT * TOP};
+    int strict = p->kick == NOM_KICK_STRICT;
+    char text[800], throughput[340], latency[340];
+    report_number(point_x(p), throughput, sizeof(throughput));
+    report_number(p->latency_mean_us, latency, sizeof(latency));
+    snprintf(text, sizeof(text), "%g%s: %s k/s, %s \u00b5s, outside", p->delay_us,
+             strict ? " strict" : "", throughput, latency);
+    report_outside(script, plane->placement, &box, pixel_x(plane, point_x(p)),
+                   pixel_y(plane, p->latency_mean_us), strict, text);
 }
 
 static void put_labels(FILE *script, struct plane *plane) {
@@ -168,7 +184,7 @@ static void put_labels(FILE *script, struct plane *plane) {
                                              REPORT_WIDTH * RIGHT + 12, REPORT_HEIGHT * TOP};
     for (size_t i = 0; i < load->count; i++) {
         const struct tuner_point *p = &load->points[i];
-        if (!report_finite(p))
+        if (!report_finite(p) || is_outside(plane, p))
             continue;
         double x = pixel_x(plane, point_x(p)), y = pixel_y(plane, p->latency_mean_us);
         placement_add(placement, (struct placement_box){x - MARK_PIXELS, y - MARK_PIXELS,
@@ -185,12 +201,17 @@ static void put_labels(FILE *script, struct plane *plane) {
                            pixel_y(plane, a->latency_mean_us), pixel_x(plane, point_x(b)),
                            pixel_y(plane, b->latency_mean_us));
     }
+    for (size_t i = 0; i < load->count; i++) {
+        const struct tuner_point *p = &load->points[i];
+        if (report_finite(p) && is_outside(plane, p))
+            put_outside(script, plane, p);
+    }
     /* Strict points first, then the frontier, then what still finds room close by. */
     for (int turn = 0; turn < 3; turn++) {
         for (size_t i = 0; i < load->count; i++) {
             const struct tuner_point *p = &load->points[i];
             int rank = p->kick == NOM_KICK_STRICT ? 0 : p->on_frontier ? 1 : 2;
-            if (rank == turn && report_finite(p))
+            if (rank == turn && report_finite(p) && !is_outside(plane, p))
                 put_label(script, plane, p, turn < 2 ? 46.0 : 14.0);
         }
     }
@@ -233,7 +254,25 @@ static void draw(FILE *script, struct plane *plane) {
             fprintf(script, "%s using 1:2 with points %s title '%s', ", kinds[k].block,
                     kinds[k].style, kinds[k].title);
     }
+    report_outside_key(script, plane->outside[0], plane->outside[1]);
     fputs("\n", script);
+}
+
+/* How to read the figure, in short beneath it and in sentences beneath it on the page. */
+static void explain(const struct plane *plane, struct report_picture *picture, char *text,
+                    size_t bytes) {
+    int line = plane->frontier_count > 1, outside = plane->outside[0] || plane->outside[1];
+    snprintf(text, bytes,
+             "Numbers: W in \u00b5s; bars: least to greatest of the repeats; frontier: throughput, "
+             "mean latency, jitter%s%s.",
+             line ? "; line: without jitter" : "", outside ? "; arrow: beyond the axes" : "");
+    snprintf(picture->note, sizeof(picture->note),
+             "The number beside a point is its W in \u00b5s.%s Filled points are those that none "
+             "beats in throughput, mean latency and jitter together.%s",
+             line ? " The broken line joins the points that none beats in these two measures." : "",
+             outside ? " A dominated point that lies far outside the axes is an arrow at the edge, "
+                       "with its numbers."
+                     : "");
 }
 
 int report_figure_plane(struct report_load *load, char *why, size_t why_bytes) {
@@ -252,9 +291,9 @@ int report_figure_plane(struct report_load *load, char *why, size_t why_bytes) {
         result =
             report_fail(why, why_bytes, REPORT_EDATA, "%s: no point that is a number", load->label);
     } else {
-        report_figure_begin(script, load, "throughput against latency",
-                            "Numbers: W in \u00b5s; bars: least to greatest of the repeats; "
-                            "frontier: throughput, mean latency, jitter; line: without jitter.");
+        char note[240];
+        explain(&plane, &load->plane, note, sizeof(note));
+        report_figure_begin(script, load, "throughput against latency", note);
         draw(script, &plane);
         result = ferror(script) || fflush(script) != 0
                      ? report_fail(why, why_bytes, REPORT_ENOMEM, "out of memory")

@@ -65,13 +65,15 @@ static void inline_svg(FILE *page, const struct report_picture *picture) {
     }
 }
 
-static void figure(FILE *page, const struct report_picture *picture, const char *caption) {
+static void figure(FILE *page, const struct report_picture *picture) {
     fputs("<figure>\n", page);
     inline_svg(page, picture);
     fputs("<figcaption>", page);
     report_html_text(page, picture->title);
-    fprintf(page, ". %s As files: %s.svg, %s.png.</figcaption>\n</figure>\n", caption,
-            picture->name, picture->name);
+    fputs(". ", page);
+    report_html_text(page, picture->note);
+    fprintf(page, " As files: %s.svg, %s.png.</figcaption>\n</figure>\n", picture->name,
+            picture->name);
 }
 
 static void date(int64_t unix_us, char *text, size_t bytes) {
@@ -180,12 +182,8 @@ static void load_section(FILE *page, const struct report_load *load) {
             "requests/s.</p>\n",
             load->count, frontier, most_delay, most->throughput_ops, most->latency_mean_us,
             least_delay, least->latency_mean_us, least->throughput_ops);
-    figure(page, &load->delay,
-           "Marks are medians, bars run from the least to the greatest of the repeats.");
-    figure(page, &load->plane,
-           "The number beside a point is its W in \u00b5s. The broken line joins the points that "
-           "none beats in these two measures; filled points are those that none beats when jitter "
-           "counts as well.");
+    figure(page, &load->delay);
+    figure(page, &load->plane);
     report_html_points(page, load);
 }
 

@@ -6,6 +6,7 @@
 #ifndef REPORTS_INTERNAL_H
 #define REPORTS_INTERNAL_H
 
+#include "reports/placement.h"
 #include "reports/reports.h"
 #include "tuner/tuner.h"
 #include <stdarg.h>
@@ -26,6 +27,7 @@
 struct report_picture {
     char name[REPORT_NAME_BYTES]; /* of its files, without .svg and .png */
     char title[160];              /* what it shows, in one line */
+    char note[400];               /* how to read it, in sentences, for the page */
     char *svg, *png;              /* malloc'd */
     size_t svg_bytes, png_bytes;
 };
@@ -37,6 +39,7 @@ struct report_data {
     int64_t *ids;         /* run id of each */
     size_t count, room;
     struct tuner_point *points;
+    unsigned *far; /* of each point: tuner_far in its load */
     size_t point_count;
 };
 
@@ -44,6 +47,7 @@ struct report_data {
 struct report_load {
     const struct report_data *data;
     const struct tuner_point *points;
+    const unsigned *far;
     size_t count;
     char label[80]; /* "32 connections (many)" */
     char file[40];  /* the same as part of a file's name: "many-32" */
@@ -57,6 +61,8 @@ void report_runs(const int64_t *ids, size_t count, char *text, size_t bytes);
 void report_load_runs(const struct report_load *load, char *text, size_t bytes);
 /* "W = 8 us", "W = 0, strict". */
 void report_delay(const struct tuner_point *point, char *text, size_t bytes);
+/* Three places that count, without an exponent. */
+void report_number(double value, char *text, size_t bytes);
 /* Can the point be drawn and compared? (NaN and infinity are kept by the store.) */
 int report_finite(const struct tuner_point *point);
 const struct tuner_point *report_most_throughput(const struct report_load *load);
@@ -76,6 +82,17 @@ int report_figure_plane(struct report_load *load, char *why, size_t why_bytes);
 /* figure.c: what all figures have in common: fonts, borders, title, caption with the run ids. */
 void report_figure_begin(FILE *script, const struct report_load *load, const char *what,
                          const char *note);
+
+/* labels.c: texts beside points, in pixels of the figure. */
+#define REPORT_LINE_PIXELS 12.0
+/* A label that covers nothing, no farther than reach from the point; 0 if there is no room. */
+int report_label(FILE *script, struct placement *placement, double x, double y, double reach,
+                 const char *text, int font_size, const char *colour);
+/* For a point at (x, y), outside the plot's box: an arrow at the edge towards it and its text. */
+void report_outside(FILE *script, struct placement *placement, const struct placement_box *plot,
+                    double x, double y, int strict, const char *text);
+/* The legend's entries for such arrows, elements of gnuplot's plot command. */
+void report_outside_key(FILE *script, int natural, int strict);
 
 /* html.c: the whole page, malloc'd; NULL if out of memory. */
 char *report_html(const struct report_data *data, const struct report_load *loads, size_t count,

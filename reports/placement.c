@@ -21,7 +21,7 @@ void placement_add_line(struct placement *placement, double x0, double y0, doubl
     }
 }
 
-static int is_free(const struct placement *placement, const struct placement_box *b) {
+int placement_free(const struct placement *placement, const struct placement_box *b) {
     const struct placement_box *area = &placement->area;
     if (b->left < area->left || b->right > area->right || b->bottom < area->bottom ||
         b->top > area->top)
@@ -46,7 +46,7 @@ int placement_find(struct placement *placement, double x, double y, double width
             double cy = y + direction[i][1] * (along + height / 2);
             struct placement_box box = {cx - width / 2, cy - height / 2, cx + width / 2,
                                         cy + height / 2};
-            if (!is_free(placement, &box))
+            if (!placement_free(placement, &box))
                 continue;
             placement_add(placement, box);
             *label_x = cx;

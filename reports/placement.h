@@ -21,6 +21,8 @@ struct placement {
 
 /* What has no room is left out: a label may then cover it. */
 void placement_add(struct placement *placement, struct placement_box box);
+/* Is it inside the area and over nothing? */
+int placement_free(const struct placement *placement, const struct placement_box *box);
 /* Along a line. */
 void placement_add_line(struct placement *placement, double x0, double y0, double x1, double y1);
 /* Finds the centre of a label of this size near the point, no farther than reach from it, and keeps

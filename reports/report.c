@@ -64,18 +64,21 @@ static void name_load(struct report_load *load) {
     snprintf(load->file + used, sizeof(load->file) - used, "%s%s", used ? "-" : "", number);
 }
 
-/* Splits the points, sorted by connections, into loads; their number. loads has room for each
- * point. */
-static size_t split(const struct report_data *data, struct report_load *loads) {
-    size_t count = 0;
+/* Splits the points, sorted by connections, into loads. loads has room for each point. */
+static int split(const struct report_data *data, struct report_load *loads, size_t *count) {
+    *count = 0;
     for (size_t from = 0, to; from < data->point_count; from = to) {
         const struct tuner_point *p = data->points;
         for (to = from + 1; to < data->point_count && p[to].connections == p[from].connections;)
             to++;
-        loads[count] = (struct report_load){.data = data, .points = p + from, .count = to - from};
-        name_load(&loads[count++]);
+        struct report_load *load = &loads[(*count)++];
+        *load = (struct report_load){
+            .data = data, .points = p + from, .far = data->far + from, .count = to - from};
+        name_load(load);
+        if (tuner_far(load->points, load->count, data->far + from) != 0)
+            return -REPORT_ENOMEM;
     }
-    return count;
+    return 0;
 }
 
 static int write_picture(int directory, const char *dir, const struct report_picture *picture,
@@ -128,15 +131,16 @@ int report_write(struct store *store, int64_t session_id, const char *dir, char 
     int result = collect(store, session_id, &data, why, why_bytes);
     if (result == 0) {
         loads = calloc(data.point_count, sizeof(*loads));
-        if (!loads || asprintf(index_path, "%s/index.html", dir) < 0) {
+        data.far = calloc(data.point_count, sizeof(*data.far));
+        if (!loads || !data.far || asprintf(index_path, "%s/index.html", dir) < 0) {
             *index_path = NULL;
             result = report_fail(why, why_bytes, REPORT_ENOMEM, "out of memory");
         }
     }
-    if (result == 0) {
-        count = split(&data, loads);
+    if (result == 0 && split(&data, loads, &count) != 0)
+        result = report_fail(why, why_bytes, REPORT_ENOMEM, "out of memory");
+    if (result == 0)
         result = make(&data, loads, count, dir, why, why_bytes);
-    }
     if (result != 0) {
         free(*index_path);
         *index_path = NULL;
@@ -148,6 +152,7 @@ int report_write(struct store *store, int64_t session_id, const char *dir, char 
         free(loads[i].plane.png);
     }
     free(loads);
+    free(data.far);
     free(data.points);
     free(data.trials);
     free(data.ids);

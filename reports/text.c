@@ -72,6 +72,16 @@ void report_delay(const struct tuner_point *point, char *text, size_t bytes) {
                                             : "");
 }
 
+void report_number(double value, char *text, size_t bytes) {
+    double size = fabs(value);
+    snprintf(text, bytes, "%.*f",
+             size >= 100.0  ? 0
+             : size >= 10.0 ? 1
+             : size >= 1.0  ? 2
+                            : 3,
+             value);
+}
+
 int report_finite(const struct tuner_point *p) {
     return isfinite(p->throughput_ops) && isfinite(p->throughput_low) &&
            isfinite(p->throughput_high) && isfinite(p->latency_mean_us) &&

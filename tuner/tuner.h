@@ -34,6 +34,13 @@ struct tuner_point {
 int tuner_points(const struct trial *trials, const int64_t *ids, size_t n,
                  struct tuner_point **points, size_t *count);
 
+/* Which points of one load lie so far off the others that a plot should name them rather than cover
+ * them (the rule: far.c). Never one of the frontier; none that is not a number. far, with room for
+ * count, gets 0 or the measures in which the point is far. 0 or -ENOMEM. */
+#define TUNER_FAR_THROUGHPUT 1u
+#define TUNER_FAR_LATENCY    2u
+int tuner_far(const struct tuner_point *points, size_t count, unsigned *far);
+
 /* Q(z) by GSL: econ_normal_tail_fn for host tools. */
 double tuner_normal_tail(double z);
 
