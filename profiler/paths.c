@@ -24,10 +24,12 @@ static int home(char *path, size_t bytes, char *why, size_t why_bytes) {
         return profiler_fail(why, why_bytes, "cannot tell where this program is: %s",
                              strerror(errno));
     exe[n] = '\0';
-    char *slash = strrchr(exe, '/');
-    if (slash)
-        *slash = '\0';
-    if ((size_t)snprintf(path, bytes, "%s/../lib/nom", exe) >= bytes)
+    for (int up = 0; up < 2; up++) { /* nomctl, then bin */
+        char *slash = strrchr(exe, '/');
+        if (slash)
+            *slash = '\0';
+    }
+    if ((size_t)snprintf(path, bytes, "%s/lib/nom", exe) >= bytes)
         return profiler_fail(why, why_bytes, "the path of this program is too long");
     return 0;
 }
