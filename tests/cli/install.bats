@@ -1,0 +1,12 @@
+#!/usr/bin/env bats
+# `make install` gives a nomctl that finds its guest files wherever DESTDIR and PREFIX put it.
+load lib.bash
+setup() { cli_setup; }
+
+@test "install: the installed nomctl finds kernel and apps beside it" {
+    make -s -C "$BATS_TEST_DIRNAME/../.." install DESTDIR="$BATS_TEST_TMPDIR/root" PREFIX=/opt/nom
+    installed=$BATS_TEST_TMPDIR/root/opt/nom
+    [ -f "$installed/share/doc/nom/README.md" ]
+    run --separate-stderr "$installed/bin/nomctl" doctor --json
+    echo "$output" | jq -e --arg kernel "$installed/lib/nom/nom.elf" '.. | strings | select(. == $kernel)'
+}
