@@ -96,7 +96,9 @@ tests: $(TESTS) $(GUEST_HELPERS) $(CLI_HELPERS)
 
 help:
 	@sed -n '/^# /{s/^# //p;/^ *$$/q}; /^#$$/d; /^ifeq/q' Makefile
-	@echo "targets: all guest tests check-quick check bench format lint install clean"
+	@echo "Targets: all (default), guest, tests, check-quick (under two minutes), check (everything),"
+	@echo "  bench (nhttpd on nom against nginx; BENCH='--repeats N --seconds S'), lint, format,"
+	@echo "  install, clean"
 
 # ---- rules ----
 $(BUILD)/host/%.o: %.c Makefile
