@@ -74,7 +74,7 @@ table() { nomctl table nhttpd --db "$db" "$@"; }
 }
 
 @test "table: a full disk leaves the old table whole" {
-    [ "$(id -u)" -eq 0 ] || skip "needs root"
+    unshare -m true 2>/dev/null || skip "needs root, and a root file system that is a mount"
     mkdir small
     # shellcheck disable=SC2016 # expanded by the shell inside
     fails 1 "cannot write the table: small/t: No space left on device" unshare -m sh -c '

@@ -314,10 +314,12 @@ static void wrk_dies_with_its_load(void **state) {
         arguments(text, sizeof text);
     }
     load_free(&load);
-    int status = 0;
-    assert_true(waitpid(-1, &status, 0) > 0);
-    assert_true(WIFSIGNALED(status));
-    assert_int_equal(WTERMSIG(status), SIGKILL);
+    /* Another orphan may be a command that the stand-in, a shell script, had just done with. */
+    int status, killed = 0;
+    while (waitpid(-1, &status, 0) > 0) {
+        killed += WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
+    }
+    assert_true(killed >= 1);
     assert_int_equal(prctl(PR_SET_CHILD_SUBREAPER, 0), 0);
 }
 
