@@ -21,6 +21,7 @@
 #include <time.h>
 
 #define REPEATS_MAX 64
+#define CLIENTS_AGREE 0.10 /* throughput this near counts as the same */
 
 static const uint32_t loads[] = {1, 32};
 #define LOADS (sizeof loads / sizeof loads[0])
@@ -166,6 +167,24 @@ static void print_series(const char *server, const char *client, const struct se
            cpu + median(s->io_cpu, n));
 }
 
+/* The same server, two clients: where they disagree, the slower one is the limit, not the server. */
+static void print_clients(const char *server, const struct series *at, size_t n) {
+    double ops[CLIENTS], cost_us[CLIENTS];
+    for (int c = 0; c < CLIENTS; c++) {
+        ops[c] = median(at[c].throughput, n);
+        cost_us[c] = median(at[c].client_cpu, n) * 1e6 / ops[c];
+    }
+    int slow = ops[OURS] < ops[WRK] ? OURS : WRK, quick = CLIENTS - 1 - slow;
+    double apart = 1 - ops[slow] / ops[quick];
+    if (apart <= CLIENTS_AGREE)
+        printf("    on %s the clients agree within %.0f %%\n", server, CLIENTS_AGREE * 100);
+    else
+        printf("    on %s %s is the bottleneck: %.0f %% fewer than %s, at %.2f us of their core a "
+               "request against %.2f\n",
+               server, clients[slow].name, apart * 100, clients[quick].name, cost_us[slow],
+               cost_us[quick]);
+}
+
 static void print_results(const struct bench *b) {
     size_t n = b->repeats;
     for (size_t l = 0; l < LOADS; l++) {
@@ -187,11 +206,8 @@ static void print_results(const struct bench *b) {
                     at[NGINX][OURS].latency, n);
         print_ratio("jitter, nom / nginx, our client", at[NOM][OURS].jitter, at[NGINX][OURS].jitter,
                     n);
-        for (int s = 0; s < SERVERS; s++) {
-            char what[64];
-            snprintf(what, sizeof what, "throughput, our client / wrk, on %s", server_name[s]);
-            print_ratio(what, at[s][OURS].throughput, at[s][WRK].throughput, n);
-        }
+        for (int s = 0; s < SERVERS; s++)
+            print_clients(server_name[s], at[s], n);
     }
 }
 
