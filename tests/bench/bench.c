@@ -20,7 +20,7 @@
 #include <string.h>
 #include <time.h>
 
-#define REPEATS_MAX 64
+#define REPEATS_MAX   64
 #define CLIENTS_AGREE 0.10 /* throughput this near counts as the same */
 
 static const uint32_t loads[] = {1, 32};
@@ -167,7 +167,8 @@ static void print_series(const char *server, const char *client, const struct se
            cpu + median(s->io_cpu, n));
 }
 
-/* The same server, two clients: where they disagree, the slower one is the limit, not the server. */
+/* The same server, two clients: where they disagree, the slower one is the limit, not the server.
+ */
 static void print_clients(const char *server, const struct series *at, size_t n) {
     double ops[CLIENTS], cost_us[CLIENTS];
     for (int c = 0; c < CLIENTS; c++) {
