@@ -105,7 +105,7 @@ static int run(struct target *target, struct load *load, int control,
     return -1;
 }
 
-static void take_load(const struct load_result *from, struct trial_result *r) {
+void profiler_take_load(const struct load_result *from, struct trial_result *r) {
     r->seconds = from->seconds;
     r->replies = from->replies;
     r->refused = from->refused;
@@ -210,7 +210,7 @@ void profiler_measure(struct target *target, const struct trial_settings *s, str
     } else {
         pin_self(s, &before);
         if (run(target, &load, control, s, &window, t, stop) == 0) {
-            take_load(load.result, &t->result);
+            profiler_take_load(load.result, &t->result);
             take_window(&window, &t->result);
             t->result.has_statistics =
                 control >= 0 &&

@@ -116,6 +116,9 @@ int control_utility(int fd, const struct nom_utility *u, char *why, size_t why_b
 void profiler_measure(struct target *target, const struct trial_settings *s, struct trial *t,
                       volatile const int *stop);
 
+/* What a load tells, into the fields of a result that are the client's; the rest stays. */
+void profiler_take_load(const struct load_result *from, struct trial_result *to);
+
 #define PROFILER_OTHER_CPU_MAX TRIAL_OTHER_CPU_MAX
 
 /* One whole trial: start, load, measure, stop; *t is overwritten, trial_clear it. Never fails: the

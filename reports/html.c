@@ -26,7 +26,7 @@ static const char style[] =
     "th,td{padding:.2rem .55rem;border-bottom:1px solid var(--line);vertical-align:top}\n"
     ".facts th{text-align:left;font-weight:600;white-space:nowrap}\n"
     ".points td{text-align:right;font-variant-numeric:tabular-nums}.points "
-    "td.runs{text-align:left}\n"
+    "td.runs{text-align:left;white-space:nowrap}\n"
     ".points th{text-align:right;vertical-align:bottom}\n"
     ".points tr.frontier td{background:var(--mark);font-weight:600}\n"
     ".wide{overflow-x:auto}.warning{background:var(--warn);padding:.6rem .9rem}\n";

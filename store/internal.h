@@ -77,6 +77,8 @@ int store_schema_migrate(struct store *store, const struct store_schema *schema)
 /* row.c */
 int store_exec(struct store *store, const char *sql, const char *what);
 int store_prepare(struct store *store, const char *sql, sqlite3_stmt **statement);
+/* The same of a text that was put together, which it finishes and frees. */
+int store_prepare_text(struct store *store, sqlite3_str *text, sqlite3_stmt **statement);
 int store_begin(struct store *store); /* a write transaction */
 /* Commits if result is 0, otherwise rolls back; gives the final result. */
 int store_finish(struct store *store, int result);

@@ -27,6 +27,15 @@ int store_prepare(struct store *store, const char *sql, sqlite3_stmt **statement
     return 0;
 }
 
+int store_prepare_text(struct store *store, sqlite3_str *text, sqlite3_stmt **statement) {
+    char *sql = sqlite3_str_finish(text);
+    if (!sql)
+        return store_fail(store, STORE_ENOMEM, "out of memory");
+    int result = store_prepare(store, sql, statement);
+    sqlite3_free(sql);
+    return result;
+}
+
 static void roll_back(struct store *store) {
     if (!sqlite3_get_autocommit(store->db))
         sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);
@@ -130,13 +139,8 @@ int store_row_insert(struct store *store, const struct store_table *table, const
     for (size_t i = 0; i < table->count; i++)
         sqlite3_str_appendall(text, ", ?");
     sqlite3_str_appendall(text, ")");
-    char *sql = sqlite3_str_finish(text);
-    if (!sql)
-        return store_fail(store, STORE_ENOMEM, "out of memory");
-
     sqlite3_stmt *statement = NULL;
-    int result = store_prepare(store, sql, &statement);
-    sqlite3_free(sql);
+    int result = store_prepare_text(store, text, &statement);
     if (result != 0)
         return result;
     int code = key ? sqlite3_bind_int64(statement, 1, *key) : sqlite3_bind_null(statement, 1);

@@ -51,12 +51,8 @@ static int find(struct store *store, const char *condition, const char *const *t
     sqlite3_str_appendall(text, "SELECT s.id");
     store_row_columns(text, &store_table_session, "s");
     sqlite3_str_appendf(text, " FROM session AS s WHERE %s", condition);
-    char *sql = sqlite3_str_finish(text);
-    if (!sql)
-        return store_fail(store, STORE_ENOMEM, "out of memory");
     sqlite3_stmt *statement = NULL;
-    int result = store_prepare(store, sql, &statement);
-    sqlite3_free(sql);
+    int result = store_prepare_text(store, text, &statement);
     if (result != 0)
         return result;
     for (int i = 0; i < count; i++)

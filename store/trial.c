@@ -53,7 +53,7 @@ int store_trial_add(struct store *store, int64_t session_id, const struct trial 
 
 /* Columns of a trial's row: id, statistics' id, the trial's fields, the statistics' fields, and
  * with histograms the blob and the log. */
-static char *select_trials(struct store *store, bool with_histograms) {
+static sqlite3_str *select_trials(struct store *store, bool with_histograms) {
     sqlite3_str *text = sqlite3_str_new(store->db);
     sqlite3_str_appendall(text, "SELECT t.id, c.trial_id");
     store_row_columns(text, &store_table_trial, "t");
@@ -66,7 +66,7 @@ static char *select_trials(struct store *store, bool with_histograms) {
         sqlite3_str_appendall(text, " LEFT JOIN trial_histogram AS h ON h.trial_id = t.id"
                                     " LEFT JOIN trial_log AS l ON l.trial_id = t.id");
     sqlite3_str_appendall(text, " WHERE t.session_id = ? ORDER BY t.id");
-    return sqlite3_str_finish(text);
+    return text;
 }
 
 static int read_parts(struct store *store, sqlite3_stmt *statement, int column,
@@ -108,12 +108,8 @@ static int read_trial(struct store *store, sqlite3_stmt *statement, bool with_hi
 int store_trials(struct store *store, int64_t session_id, int with_histograms,
                  int (*each)(void *context, int64_t trial_id, const struct trial *trial),
                  void *context) {
-    char *sql = select_trials(store, with_histograms);
-    if (!sql)
-        return store_fail(store, STORE_ENOMEM, "out of memory");
     sqlite3_stmt *statement = NULL;
-    int result = store_prepare(store, sql, &statement);
-    sqlite3_free(sql);
+    int result = store_prepare_text(store, select_trials(store, with_histograms), &statement);
     if (result != 0)
         return result;
     sqlite3_bind_int64(statement, 1, session_id);

@@ -54,22 +54,6 @@ struct bench {
 
 static volatile const int never_stop;
 
-static void take(const struct load_result *from, struct trial_result *to) {
-    to->status = from->done && from->errors == 0 && from->replies > 0 ? TRIAL_OK : TRIAL_FAILED;
-    snprintf(to->error, sizeof to->error, "%s", from->error);
-    to->replies = from->replies;
-    to->errors = from->errors;
-    to->seconds = from->seconds;
-    to->throughput_ops = from->throughput_ops;
-    to->latency_mean_us = from->latency_mean_us;
-    to->jitter_us = from->jitter_us;
-    to->latency_p50_us = from->latency_p50_us;
-    to->latency_p90_us = from->latency_p90_us;
-    to->latency_p99_us = from->latency_p99_us;
-    to->latency_p999_us = from->latency_p999_us;
-    to->client_cpu_s_per_s = from->seconds > 0 ? from->client_cpu_seconds / from->seconds : 0;
-}
-
 /* A file of as many bytes as the paper's, which nhttpd serves by default. */
 static void nginx_trial(struct trial *t, enum client client) {
     struct bench_nginx nginx;
@@ -90,7 +74,11 @@ static void nginx_trial(struct trial *t, enum client client) {
         pid_t spinner = t->settings.spinner ? load_spinner_start(t->settings.client_core) : -1;
         if (load_start(&load, clients[client].kind, &config) == 0) {
             load_wait(&load, &never_stop);
-            take(load.result, &t->result);
+            const struct load_result *r = load.result;
+            bool good = r->done && r->errors == 0 && r->replies > 0;
+            profiler_take_load(r, &t->result);
+            t->result.status = good ? TRIAL_OK : TRIAL_FAILED;
+            snprintf(t->result.error, sizeof t->result.error, "%s", r->error);
             load_free(&load);
         }
         if (spinner > 0)
