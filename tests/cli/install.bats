@@ -4,8 +4,8 @@ load lib.bash
 setup() { cli_setup; }
 
 @test "install: the installed nomctl finds kernel and apps beside it" {
-    make -s -C "$BATS_TEST_DIRNAME/../.." install DESTDIR="$BATS_TEST_TMPDIR/root" PREFIX=/opt/nom
-    installed=$BATS_TEST_TMPDIR/root/opt/nom
+    make -s -C "$BATS_TEST_DIRNAME/../.." install DESTDIR="$BATS_TEST_TMPDIR/stage" PREFIX=/opt/nom
+    installed=$BATS_TEST_TMPDIR/stage/opt/nom
     [ -f "$installed/share/doc/nom/README.md" ]
     run --separate-stderr "$installed/bin/nomctl" doctor --json
     echo "$output" | jq -e --arg kernel "$installed/lib/nom/nom.elf" '.. | strings | select(. == $kernel)'
