@@ -27,11 +27,12 @@ in_net() { nsenter -t "$net_pid" -n -- "$@"; }
 guest_start() {
     export console=${BATS_FILE_TMPDIR:?}/console
     rm -f "$console" # or an earlier guest would be taken to be ready
-    local machine=(-accel tcg -cpu max)
-    [ "${NOM_TEST_ACCEL:-tcg}" = kvm ] && machine=(-accel kvm -cpu host -bios qboot.rom)
+    # maxcpus: as the profiler does (profiler/qemu.c), so that QEMU keeps the guest's barriers.
+    local machine=(-accel tcg -cpu max -smp "1,maxcpus=2")
+    [ "${NOM_TEST_ACCEL:-tcg}" = kvm ] && machine=(-accel kvm -cpu host -bios qboot.rom -smp 1)
     # Not by in_net: a function in the background would be a shell, and its pid not QEMU's. The guest
     # polls, so a limit on CPU time ends one that was left behind by a killed test.
-    nsenter -t "$net_pid" -n -- prlimit --cpu=300 qemu-system-x86_64 -machine q35 "${machine[@]}" -m 128M -smp 1 -nodefaults \
+    nsenter -t "$net_pid" -n -- prlimit --cpu=300 qemu-system-x86_64 -machine q35 "${machine[@]}" -m 128M -nodefaults \
         -no-user-config -no-reboot -display none -serial "file:$console" \
         -device isa-debug-exit,iobase=0xf4,iosize=4 \
         -netdev tap,id=n0,ifname=tap0,script=no,downscript=no \

@@ -18,8 +18,11 @@
 
 static char folder[64], old_path[4096];
 
+static volatile bool vcpu_named;
+
 static void *vcpu(void *unused) {
     prctl(PR_SET_NAME, "CPU 0/TCG");
+    vcpu_named = true;
     for (;;)
         pause();
     return unused;
@@ -153,6 +156,8 @@ void fake_qemu_hook(int argc, char **argv) {
     else
         service = control = -1; /* a tap: ready is all it can be */
     pthread_create(&thread, NULL, vcpu, NULL);
+    while (!vcpu_named) /* a real guest is ready long after that */
+        usleep(100);
     puts("fake: one CPU\nnhttpd: ready at 10.77.0.2");
     serve(service, control,
           strcmp(behaviour, "serve-503") == 0   ? "503 Service Unavailable"
