@@ -27,7 +27,7 @@ COMMON := -std=gnu11 -g $(WARN) -I. -MMD -MP -fno-common
 
 # ---- host: toolkit ----
 HOST_LIBS := gsl sqlite3 jansson
-HOST_CFLAGS := $(COMMON) -O2 -D_GNU_SOURCE -D_FORTIFY_SOURCE=2 $(shell pkg-config --cflags $(HOST_LIBS))
+HOST_CFLAGS := $(COMMON) -O2 -D_GNU_SOURCE -D_FORTIFY_SOURCE=2 -Iruntime/platform/shared $(shell pkg-config --cflags $(HOST_LIBS))
 HOST_LDLIBS := $(shell pkg-config --libs $(HOST_LIBS)) -lm
 HOST_LDFLAGS := -Wl,--build-id=sha1
 ifeq ($(SAN),1)
@@ -52,6 +52,19 @@ TESTS := $(TEST_SRC:tests/unit/%.c=$(BUILD)/tests/unit/%)
 GUEST_HELPERS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/guest/*.c))
 CLI_HELPERS := $(patsubst tests/cli/%.c,$(BUILD)/tests/cli/%,$(wildcard tests/cli/*.c))
 
+# ---- the app side on Linux: hosted (a process with its own stack), and on a link in memory ----
+# Each floor compiles the same sources anew; the folder of <floor_tsc.h> chooses the floor's clock.
+NET_CFLAGS := -Iruntime/net/lwip -isystem $(LWIP)/include
+HOSTED_CFLAGS := $(HOST_CFLAGS) $(NET_CFLAGS)
+MEMORY_CFLAGS := $(patsubst -Iruntime/platform/shared,-Iruntime/platform/memory,$(HOST_CFLAGS)) $(NET_CFLAGS)
+APP_SRC := $(filter-out runtime/net/virtnet%,$(foreach d,runtime/econ runtime/lib runtime/net \
+  runtime/net/lwip runtime/platform/shared,$(wildcard $(d)/*.c)))
+HOSTED_SRC := $(APP_SRC) $(wildcard runtime/platform/linux/*.c)
+MEMORY_SRC := $(APP_SRC) $(wildcard runtime/platform/memory/*.c)
+LWIP_SRC := $(wildcard $(LWIP)/core/*.c $(LWIP)/core/ipv4/*.c) $(LWIP)/netif/ethernet.c
+HOSTED_OBJ := $(HOSTED_SRC:%.c=$(BUILD)/hosted/%.o) $(LWIP_SRC:$(LWIP)/%.c=$(BUILD)/hosted/lwip/%.o)
+MEMORY_OBJ := $(MEMORY_SRC:%.c=$(BUILD)/memory/%.o) $(LWIP_SRC:$(LWIP)/%.c=$(BUILD)/memory/lwip/%.o)
+
 # ---- ring 0 ----
 KERNEL_SRC := $(wildcard runtime/kernel/*.c)
 KERNEL_ASM := $(wildcard runtime/kernel/*.S)
@@ -64,33 +77,42 @@ KERNEL_OBJ := $(KERNEL_SRC:%.c=$(BUILD)/kernel/%.o) $(KERNEL_ASM:%.S=$(BUILD)/ke
 GUEST_CFLAGS := $(COMMON) -O2 -nostdinc -isystem $(MUSL_INCLUDE) -isystem $(CC_INCLUDE) \
   -fno-pic -fno-pie -fno-stack-protector -fcf-protection=none -fno-asynchronous-unwind-tables \
   -ffunction-sections -fdata-sections -U_FORTIFY_SOURCE \
-  -Iruntime/net/lwip -isystem $(LWIP)/include
+  -Iruntime/platform/shared $(NET_CFLAGS)
 GUEST_LDFLAGS := -nostdlib -static -no-pie -Wl,--build-id=sha1 -Wl,--gc-sections \
   -Wl,-z,noexecstack -Wl,-z,separate-code -Wl,-z,max-page-size=4096
-LIBNOM_DIRS := runtime/econ runtime/lib runtime/net runtime/net/lwip runtime/platform/nom
+LIBNOM_DIRS := runtime/econ runtime/lib runtime/net runtime/net/lwip runtime/platform/shared \
+  runtime/platform/nom
 LIBNOM_SRC := $(foreach d,$(LIBNOM_DIRS),$(wildcard $(d)/*.c))
 LIBNOM_ASM := $(foreach d,$(LIBNOM_DIRS),$(wildcard $(d)/*.S))
-LWIP_SRC := $(wildcard $(LWIP)/core/*.c $(LWIP)/core/ipv4/*.c) $(LWIP)/netif/ethernet.c
 LIBNOM_OBJ := $(LIBNOM_SRC:%.c=$(BUILD)/guest/%.o) $(LIBNOM_ASM:%.S=$(BUILD)/guest/%.S.o)
 LWIP_OBJ := $(LWIP_SRC:$(LWIP)/%.c=$(BUILD)/guest/lwip/%.o)
 GUEST_APPS := $(notdir $(patsubst %/,%,$(dir $(wildcard workloads/*/main.c))))
 TEST_APPS := $(patsubst tests/guest/apps/%.c,%,$(wildcard tests/guest/apps/*.c))
 
 LIB := $(BUILD)/lib/nom
+# nhttpd alone has a hosted form; selfcheck asks about the machine that nom boots.
+HOSTED_APPS := $(if $(wildcard runtime/platform/linux/start.c),nhttpd)
+HOSTED_ELF := $(HOSTED_APPS:%=$(LIB)/hosted/%)
+# The same apps on Linux's own sockets: as this machine's process, and static for a Linux guest.
+SOCKETS_APPS := $(filter nhttpd,$(notdir $(patsubst %/sockets/,%,$(dir $(wildcard workloads/*/sockets/main.c)))))
+SOCKETS_ELF := $(SOCKETS_APPS:%=$(LIB)/sockets/%)
+LINUX_ELF := $(SOCKETS_APPS:%=$(LIB)/linux-guest/%)
 APP_ELF := $(GUEST_APPS:%=$(LIB)/%.elf)
 TEST_ELF := $(TEST_APPS:%=$(BUILD)/tests/apps/%.elf)
 SITE := $(shell find workloads/nhttpd/www -type f 2>/dev/null)
 
-.PHONY: all guest tests check-quick check bench fuzz format lint install clean help
-all: $(BUILD)/bin/nomctl guest tests
+.PHONY: all guest hosted tests check-quick check bench fuzz format lint install clean help
+all: $(BUILD)/bin/nomctl guest hosted tests
+hosted: $(HOSTED_ELF) $(SOCKETS_ELF)
 
 ifeq ($(SAN),1)
 # Guests have no sanitizer: the sanitized tools drive the ordinary ones.
 guest:
 	@$(MAKE) --no-print-directory SAN=0 BUILD=build guest
-	@mkdir -p $(BUILD)/lib && ln -sfn ../../lib/nom $(BUILD)/lib/nom
+	@mkdir -p $(LIB) && for file in nom.elf initrd.cpio linux-guest $(GUEST_APPS:%=%.elf); do \
+	  ln -sfn ../../../lib/nom/$$file $(LIB)/$$file; done
 else
-guest: $(LIB)/nom.elf $(APP_ELF) $(LIB)/initrd.cpio $(BUILD)/tests/initrd.cpio
+guest: $(LIB)/nom.elf $(APP_ELF) $(LINUX_ELF) $(LIB)/initrd.cpio $(BUILD)/tests/initrd.cpio
 endif
 tests: $(TESTS) $(GUEST_HELPERS) $(CLI_HELPERS)
 
@@ -125,6 +147,44 @@ TEST_HELP_OBJ := $(TEST_HELP_SRC:%.c=$(BUILD)/host/%.o)
 $(BUILD)/tests/unit/%: $(BUILD)/host/tests/unit/%.o $(TEST_HELP_OBJ) $(BUILD)/libparts.a $(BUILD)/libhost.a
 	@mkdir -p $(@D)
 	$(CC) $(HOST_LDFLAGS) $(filter %.o,$^) $(BUILD)/libparts.a $(BUILD)/libhost.a $(HOST_LDLIBS) -lcmocka -o $@
+
+$(BUILD)/hosted/%.o: %.c Makefile
+	@mkdir -p $(@D)
+	$(CC) $(HOSTED_CFLAGS) -c $< -o $@
+$(BUILD)/hosted/lwip/%.o: $(LWIP)/%.c Makefile
+	@mkdir -p $(@D)
+	$(CC) $(HOSTED_CFLAGS) -Wno-error -w -c $< -o $@
+$(BUILD)/libhosted.a: $(HOSTED_OBJ)
+	@rm -f $@
+	ar rcs $@ $^
+define HOSTED_RULE
+$(LIB)/hosted/$(1): $(patsubst %.c,$(BUILD)/hosted/%.o,$(wildcard workloads/$(1)/*.c)) $(BUILD)/libhosted.a
+	@mkdir -p $$(@D)
+	$$(CC) $$(HOST_LDFLAGS) $$^ -lm -o $$@
+endef
+$(foreach a,$(HOSTED_APPS),$(eval $(call HOSTED_RULE,$(a))))
+# What knows sockets takes the place of main.c and serve.c.
+define SOCKETS_RULE
+$(LIB)/sockets/$(1): $(patsubst %.c,$(BUILD)/hosted/%.o,$(filter-out %/main.c %/serve.c,\
+  $(wildcard workloads/$(1)/*.c)) $(wildcard workloads/$(1)/sockets/*.c)) $(BUILD)/libhosted.a
+	@mkdir -p $$(@D)
+	$$(CC) $$(HOST_LDFLAGS) $$^ -lm -o $$@
+$(LIB)/linux-guest/$(1): $(patsubst %.c,$(BUILD)/hosted/%.o,$(filter-out %/main.c %/serve.c,\
+  $(wildcard workloads/$(1)/*.c)) $(wildcard workloads/$(1)/sockets/*.c)) $(BUILD)/libhosted.a
+	@mkdir -p $$(@D)
+	$$(CC) -static $$(HOST_LDFLAGS) $$^ -lm -o $$@
+endef
+$(foreach a,$(SOCKETS_APPS),$(eval $(call SOCKETS_RULE,$(a))))
+
+$(BUILD)/memory/%.o: %.c Makefile
+	@mkdir -p $(@D)
+	$(CC) $(MEMORY_CFLAGS) -c $< -o $@
+$(BUILD)/memory/lwip/%.o: $(LWIP)/%.c Makefile
+	@mkdir -p $(@D)
+	$(CC) $(MEMORY_CFLAGS) -Wno-error -w -c $< -o $@
+$(BUILD)/libmemory.a: $(MEMORY_OBJ)
+	@rm -f $@
+	ar rcs $@ $^
 
 # Programs that tests of the command line use: a database to read, a control port to talk to.
 $(BUILD)/tests/cli/%: $(BUILD)/host/tests/cli/%.o $(BUILD)/libparts.a $(BUILD)/libhost.a

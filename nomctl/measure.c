@@ -118,7 +118,7 @@ int measure_prepare(const struct measure_options *o, struct measure *m) {
         network = o->network;
 
     struct trial_settings *s = &m->settings;
-    profiler_settings_default(&m->paths, app->name, accel, s);
+    profiler_settings_default(&m->paths, app->name, profiler_floor_find(o->on), accel, s);
     snprintf(s->target, sizeof s->target, "%s", o->on);
     snprintf(s->network, sizeof s->network, "%s", network);
     snprintf(s->client, sizeof s->client, "%s", o->client);

@@ -1,7 +1,7 @@
 /*
- * Trials: starts a target (a nom guest), drives a load, measures. Knows no SQL and prints nothing;
- * hands back filled records. All that it starts dies with the process that called it, and its
- * network namespace with that; it leaves no file.
+ * Trials: starts a target (an app on one of the floors below), drives a load, measures. Knows no
+ * SQL and prints nothing; hands back filled records. All that it starts dies with the process that
+ * called it, and its network namespace with that; it leaves no file.
  */
 #ifndef PROFILER_PROFILER_H
 #define PROFILER_PROFILER_H
@@ -14,9 +14,14 @@
 /* Where things are. profiler_paths fills it: environment NOM_HOME, or beside the running nomctl
  * (../ of bin/ in the build tree, ../lib/nom when installed). */
 struct profiler_paths {
-    char kernel[512];  /* nom.elf */
-    char initrd[512];  /* initrd.cpio with all apps */
-    char app_elf[512]; /* to read its build id */
+    char kernel[512];      /* nom.elf */
+    char initrd[512];      /* initrd.cpio with all apps, and the files they serve */
+    char app_elf[512];     /* the app for nom, to read its build id */
+    char hosted[512];      /* hosted/APP: the app on the Linux floor; "" if it has no such form */
+    char sockets[512];     /* sockets/APP: the app on Linux's own sockets; "" likewise */
+    char linux_guest[512]; /* linux-guest/APP: that one static, for a Linux guest; "" likewise */
+    char osv_kernel[512], osv_image[512]; /* the user's; "" from profiler_paths, the caller sets
+                                             them (nomctl compare --kernel, --image) */
 };
 int profiler_paths(const char *app, struct profiler_paths *paths, char *why, size_t why_bytes);
 
@@ -46,9 +51,39 @@ int profiler_accel_choose(const struct profiler_paths *paths, const char *wanted
                           char chosen[TRIAL_NAME_BYTES], char *reason, size_t reason_bytes,
                           char *why, size_t why_bytes);
 
-/* Settings with everything about this machine filled in: versions, cores, pinning. */
+/* Floors: what an app can run on. */
+struct profiler_floor {
+    const char *name;    /* "nom", "hosted", "host", "linux", "osv" */
+    const char *summary; /* for a person, a few words */
+    bool guest;  /* a virtual machine, under an accelerator; otherwise a process of this host,
+                    whose accelerator is called "none" */
+    bool adapts; /* has W, a table and a control port: can be profiled and run. The others are
+                    baselines, to compare with: W is 0 there */
+};
+extern const struct profiler_floor profiler_floors[];
+extern const size_t profiler_floor_count;
+const struct profiler_floor *profiler_floor_find(const char *name); /* NULL: no such floor */
+
+struct profiler_floor_check {
+    bool works;
+    char network[TRIAL_NAME_BYTES]; /* that its trials would use: "tap", "user", "veth" */
+    char detail[256]; /* one sentence: how it works here, or what is missing and how to get it */
+};
+/* Whether trials on a floor can run here. Starts no app: looks for files, rights and tools. */
+void profiler_floor_check(const struct profiler_paths *paths, const struct profiler_floor *floor,
+                          struct profiler_floor_check *out);
+/* Which floor "auto" stands for, and under which accelerator ("none" for hosted): nom under one
+ * that runs it at speed (both rings, or ring 3), else hosted, else nom under whatever boots it.
+ * accel_wanted other than "auto" asks for a guest: nom. reason: one sentence. 0 or -1 with why. */
+int profiler_floor_choose(const struct profiler_paths *paths, const char *accel_wanted,
+                          const struct profiler_floor **chosen, char accel[TRIAL_NAME_BYTES],
+                          char *reason, size_t reason_bytes, char *why, size_t why_bytes);
+
+/* Settings with everything about this machine and floor filled in: versions, cores, pinning,
+ * network, RPS. accel: "kvm" or "tcg" for a guest, ignored otherwise. */
 void profiler_settings_default(const struct profiler_paths *paths, const char *app,
-                               const char *accel, struct trial_settings *s);
+                               const struct profiler_floor *floor, const char *accel,
+                               struct trial_settings *s);
 /* Machine in one line, for a session. */
 void profiler_machine(char *text, size_t bytes);
 
@@ -63,10 +98,10 @@ const char *profiler_network(char *why, size_t why_bytes);
  * is. Call it before anything is open or printed. */
 int profiler_session(int *exit_code);
 
-/* A running guest. */
+/* An app that runs on a floor. */
 struct target {
-    pid_t pid;       /* QEMU; 0 once it has ended */
-    int exit_status; /* of QEMU once it has ended, as waitpid gives it */
+    pid_t pid;       /* QEMU, or the app's own process; 0 once it has ended */
+    int exit_status; /* of it once it has ended, as waitpid gives it */
     int serial_fd;
     char *serial_log; /* what it has said so far, NUL-terminated; NULL before its first word.
                          Of a guest that talks without end, the newest part. */

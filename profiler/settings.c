@@ -74,15 +74,16 @@ static void qemu_version(char *version, size_t bytes) {
 }
 
 void profiler_settings_default(const struct profiler_paths *paths, const char *app,
-                               const char *accel, struct trial_settings *s) {
+                               const struct profiler_floor *floor, const char *accel,
+                               struct trial_settings *s) {
     struct utsname host;
     int32_t cores[2];
     char why[128];
 
     memset(s, 0, sizeof *s);
     snprintf(s->app, sizeof s->app, "%s", app);
-    snprintf(s->target, sizeof s->target, "nom");
-    snprintf(s->accel, sizeof s->accel, "%s", accel);
+    snprintf(s->target, sizeof s->target, "%s", floor->name);
+    snprintf(s->accel, sizeof s->accel, "%s", floor->guest ? accel : "none");
     snprintf(s->network, sizeof s->network, "%s", profiler_network(why, sizeof why));
     snprintf(s->client, sizeof s->client, "nom");
     snprintf(s->load, sizeof s->load, "single");
@@ -96,7 +97,7 @@ void profiler_settings_default(const struct profiler_paths *paths, const char *a
     s->debug_build = NOM_DEBUG_BUILD;
     s->session_nice = profiler_session_nice();
 
-    s->vcpu_core = s->io_core = s->client_core = -1;
+    s->vcpu_core = s->io_core = s->client_core = s->rps_core = -1;
     if (usable_cores(cores) >= 2) {
         s->vcpu_core = cores[0];
         s->io_core = s->client_core = cores[1];

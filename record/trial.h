@@ -25,9 +25,9 @@ enum trial_status {
 
 struct trial_settings {
     char app[TRIAL_NAME_BYTES];     /* "nhttpd" */
-    char target[TRIAL_NAME_BYTES];  /* "nom" */
-    char accel[TRIAL_NAME_BYTES];   /* "kvm", "tcg" */
-    char network[TRIAL_NAME_BYTES]; /* "tap", "user" */
+    char target[TRIAL_NAME_BYTES];  /* the floor: "nom", "hosted", "host", "linux", "osv" */
+    char accel[TRIAL_NAME_BYTES];   /* of a guest: "kvm", "tcg"; of a process: "none" */
+    char network[TRIAL_NAME_BYTES]; /* "tap", "user", "veth" */
     char client[TRIAL_NAME_BYTES];  /* "nom", "wrk" */
     char load[TRIAL_NAME_BYTES];    /* "single", "many", or the number as given */
     uint32_t connections;
@@ -39,11 +39,15 @@ struct trial_settings {
     uint32_t repeat;                         /* from 0 */
     int32_t vcpu_core, io_core, client_core; /* pinning; -1: not pinned */
     bool spinner;                            /* a SCHED_IDLE spinner kept the client's core awake */
+    int32_t rps_core; /* where the kernel receives for the client's end of a veth (RPS); -1: where
+                         the frame was sent */
+    bool user_namespace;  /* network and process in a user namespace: measured without being root */
     int32_t session_nice; /* priority of guest and client among sessions: -20 first, 0 as any */
     uint32_t vcpus, memory_mib;
     char path[TRIAL_TEXT_BYTES];                /* what was requested */
     char app_build_id[64], kernel_build_id[64]; /* SHA-1 build ids of the ELF files, hexadecimal */
     bool debug_build;                           /* built with sanitizers or without optimisation */
+    char guest_kernel[TRIAL_TEXT_BYTES]; /* release or file of a guest's kernel that is not nom's */
     char qemu_version[TRIAL_TEXT_BYTES];
     char cpu_model[TRIAL_TEXT_BYTES];
     char host_kernel[TRIAL_TEXT_BYTES];

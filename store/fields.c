@@ -41,6 +41,8 @@ static const struct store_field trial_fields[] = {
     SETTING(1, I32, io_core),
     SETTING(1, I32, client_core),
     SETTING(1, BOOL, spinner),
+    SETTING(3, I32, rps_core),
+    SETTING(3, BOOL, user_namespace),
     SETTING(2, I32, session_nice),
     SETTING(1, U32, vcpus),
     SETTING(1, U32, memory_mib),
@@ -48,6 +50,7 @@ static const struct store_field trial_fields[] = {
     SETTING(1, TEXT, app_build_id),
     SETTING(1, TEXT, kernel_build_id),
     SETTING(1, BOOL, debug_build),
+    SETTING(3, TEXT, guest_kernel),
     SETTING(1, TEXT, qemu_version),
     SETTING(1, TEXT, cpu_model),
     SETTING(1, TEXT, host_kernel),
@@ -131,7 +134,7 @@ static const struct store_field phase_fields[] = {
 
 /* A struct that has grown fails here: list its new member above, then correct the size. */
 _Static_assert(sizeof(struct store_session) == 1696, "session_fields names every member");
-_Static_assert(sizeof(struct trial_settings) == 920, "trial_fields names every setting");
+_Static_assert(sizeof(struct trial_settings) == 1056, "trial_fields names every setting");
 _Static_assert(sizeof(struct trial_result) == 704, "trial_fields names every result");
 _Static_assert(sizeof(struct nom_statistics) == 272, "statistics_fields names every member");
 _Static_assert(sizeof(struct nom_utility) == 56, "phase_fields names every parameter");
@@ -190,6 +193,8 @@ static const char *const scripts[] = {
     " serial_log TEXT NOT NULL) STRICT;",
     /* 2 */
     "",
+    /* 3: before it nothing had a veth */
+    "UPDATE trial SET rps_core = -1;",
 };
 
 const struct store_schema store_schema = {

@@ -1,23 +1,20 @@
 /*
- * What an application stands on, whichever floor is below: our kernel (platform/nom) or, later, an
- * ordinary Linux process. Interfaces here are at the bottom; the folders that implement them are
- * at the top and may include anything of runtime/ but kernel/.
+ * What an application stands on, whichever floor is below: our kernel (platform/nom), an ordinary
+ * Linux process (platform/linux), or a link in memory for tests (platform/memory). Interfaces here
+ * are at the bottom; the folders that implement them are at the top and may include anything of
+ * runtime/ but kernel/. What floors share lies in platform/shared.
  */
 #ifndef PLATFORM_PLATFORM_H
 #define PLATFORM_PLATFORM_H
 
 #include "runtime/abi/board.h"
+#include <floor_tsc.h> /* plat_now_tsc, of the floor that is built for */
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 /* Time. The TSC is the clock of the data path; tsc_hz is set before plat_main runs. */
 extern uint64_t plat_tsc_hz;
-
-static inline uint64_t plat_now_tsc(void) {
-    uint32_t low, high;
-    __asm__ volatile("rdtsc" : "=a"(low), "=d"(high));
-    return (uint64_t)high << 32 | low;
-}
 /* Microseconds since plat_start; nanoseconds of an interval. Both without overflow for years. */
 uint64_t plat_now_us(void);
 uint64_t plat_tsc_to_ns(uint64_t tsc);
@@ -37,6 +34,19 @@ const char *plat_file_next(size_t index, const void **data, size_t *bytes);
 
 /* The bulletin board. */
 const struct nom_board *plat_board(void);
+
+/* Gives the core up until the NIC has a frame, plat_notify is called, or most_us have passed; a
+ * floor that can only poll returns at once. For an app that has been idle: waking up costs tens of
+ * microseconds. */
+void plat_wait(uint32_t most_us);
+/* Ends a plat_wait, the present one or else the next. From a signal handler or another thread. */
+void plat_notify(void);
+/* The floor has been asked to end this app (SIGTERM to a Linux process): it should return from
+ * plat_main soon. */
+bool plat_asked_to_end(void);
+
+/* 64 bits that others cannot guess. Start-up only. */
+uint64_t plat_entropy(void);
 
 /* One line to the console; printf-like, newline added, cut at 1,000 characters. Control plane. */
 void plat_log(const char *format, ...) __attribute__((format(printf, 1, 2)));

@@ -248,7 +248,8 @@ int main(int argc, char **argv) {
     strcpy(b.session.app, "nhttpd");
     strcpy(b.session.target, "nom");
     profiler_machine(b.session.machine, sizeof b.session.machine);
-    profiler_settings_default(&b.paths, "nhttpd", b.session.accel, &b.settings);
+    profiler_settings_default(&b.paths, "nhttpd", profiler_floor_find("nom"), b.session.accel,
+                              &b.settings);
     b.settings.seconds = seconds;
     b.settings.delay_us = delay_us;
     if (db != NULL && (store_open(db, STORE_WRITE, &b.store) != 0 ||

@@ -10,8 +10,12 @@ runtime/kernel runtime/abi
 runtime/platform runtime/abi
 runtime/lib runtime/abi runtime/econ runtime/platform
 runtime/net runtime/abi runtime/platform runtime/lib
-runtime/platform/nom runtime/abi runtime/platform runtime/lib runtime/net
+runtime/platform/shared runtime/abi runtime/platform
+runtime/platform/nom runtime/abi runtime/platform runtime/platform/shared runtime/lib runtime/net
+runtime/platform/linux runtime/abi runtime/platform runtime/platform/shared runtime/lib runtime/net
+runtime/platform/memory runtime/abi runtime/platform runtime/platform/shared runtime/lib runtime/net
 workloads/nhttpd runtime/abi runtime/econ runtime/platform runtime/lib runtime/net
+workloads/nhttpd/sockets runtime/abi runtime/platform workloads/nhttpd
 workloads/selfcheck runtime/abi runtime/platform runtime/lib
 workloads/load runtime/abi runtime/econ
 record runtime/abi workloads/load

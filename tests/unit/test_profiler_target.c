@@ -31,7 +31,7 @@ static void install(const char *behaviour, const char *network) {
 
     fake_qemu_install(behaviour);
     assert_int_equal(profiler_paths("nhttpd", &paths, why, sizeof why), 0);
-    profiler_settings_default(&paths, "nhttpd", "tcg", &settings);
+    profiler_settings_default(&paths, "nhttpd", profiler_floor_find("nom"), "tcg", &settings);
     snprintf(settings.network, sizeof settings.network, "%s", network);
     settings.connections = 4;
     settings.warmup_seconds = 0.1;

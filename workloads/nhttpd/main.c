@@ -1,5 +1,6 @@
 /*
- * nhttpd: reads its arguments, opens network, server and control port, then polls for ever. Every
+ * nhttpd: reads its arguments, opens network, server and control port, then polls until it is asked
+ * to end; after a while without traffic it lets the floor wait instead. Every
  * millisecond it looks at price and load (lib/adapt) and applies what was decided.
  *
  * The load is the number of connections that were active within a window of LOAD_WINDOW_US, not
@@ -20,6 +21,7 @@
 #define STATUS_FAILED     1
 #define TICK_US           1000.0
 #define LOAD_WINDOW_TICKS 10u
+#define IDLE_US           100000.0 /* without a frame: from then on the app waits, not polls */
 
 struct options {
     struct net_config net;
@@ -126,12 +128,18 @@ static void statistics(void *context, struct nom_statistics *out) {
     out->connections_total = connections.connections_total;
 }
 
-static _Noreturn void serve(void) {
+/* Until the floor asks to end. */
+static void serve(void) {
     uint64_t tick_tsc = plat_us_to_tsc(TICK_US), next_tsc = plat_now_tsc() + tick_tsc;
+    uint64_t idle_tsc = plat_us_to_tsc(IDLE_US), busy_tsc = plat_now_tsc();
     uint32_t ticks = 0, load = 0;
-    for (;;) {
-        net_poll();
+    while (!plat_asked_to_end()) {
+        bool did = net_poll();
         uint64_t now_tsc = plat_now_tsc();
+        if (did)
+            busy_tsc = now_tsc;
+        else if (now_tsc - busy_tsc > idle_tsc)
+            plat_wait((uint32_t)TICK_US);
         if ((int64_t)(now_tsc - next_tsc) < 0)
             continue;
         next_tsc = now_tsc + tick_tsc;
@@ -170,4 +178,5 @@ int plat_main(int argc, char **argv) {
              (int)strcspn(o.address, "/"), o.address, o.port, control_text, o.net.delay_us,
              o.net.kick == NOM_KICK_STRICT ? "strict" : "natural");
     serve();
+    return 0;
 }

@@ -1,14 +1,10 @@
 /*
  * What lwIP asks of its platform: a millisecond clock, assertions, random numbers, initial sequence
- * numbers. The key of the latter is drawn once, from rdrand where the processor has it and from the
- * time-stamp counter.
+ * numbers. The key of the latter is drawn once, from the floor's entropy and its clock.
  */
 #include "lwip/sys.h"
 #include "runtime/platform/platform.h"
-#include <cpuid.h>
 #include <string.h>
-
-#define RDRAND_TRIES 8
 
 u32_t sys_now(void) {
     return (u32_t)(plat_now_us() / 1000);
@@ -29,26 +25,10 @@ static uint64_t mix(uint64_t x) {
     return x ^ x >> 31;
 }
 
-static uint64_t hardware_random(void) {
-    unsigned a, b, c, d;
-    if (!__get_cpuid(1, &a, &b, &c, &d) || (c & bit_RDRND) == 0) {
-        return 0;
-    }
-    for (int i = 0; i < RDRAND_TRIES; i++) {
-        uint64_t value;
-        unsigned char ok;
-        __asm__ volatile("rdrand %0; setc %1" : "=r"(value), "=qm"(ok) : : "cc");
-        if (ok) {
-            return value;
-        }
-    }
-    return 0;
-}
-
 uint32_t net_port_random(void) {
     static uint64_t state;
     if (state == 0) {
-        state = mix(plat_now_tsc()) ^ hardware_random();
+        state = mix(plat_now_tsc()) ^ plat_entropy();
     }
     state += 0x9e3779b97f4a7c15u;
     return (uint32_t)(mix(state ^ plat_now_tsc()) >> 32);

@@ -4,6 +4,7 @@
 #include "call.h"
 #include "floor.h"
 #include "runtime/platform/platform.h"
+#include "runtime/platform/shared/shared.h"
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -21,9 +22,9 @@ void plat_start(const struct nom_start *start) {
         plat_exit(NOM_EXIT_STATUS_MAX);
     }
     board = (const struct nom_board *)start->board;
-    plat_clock_start(start);
+    plat_clock_start(start->tsc_hz);
     plat_memory_start(start);
-    plat_files_start(start);
+    plat_files_start((const void *)start->initrd, start->initrd_bytes);
     for (uint64_t i = 0; i <= start->argc; i++)
         argv[i] = (char *)start->argv[i];
     plat_exit(plat_main((int)start->argc, argv));

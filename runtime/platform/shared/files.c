@@ -2,9 +2,9 @@
  * The initrd's regular files, listed once at start: the archive is searched no more after that. A
  * damaged archive gives the files before the damage.
  */
-#include "floor.h"
 #include "runtime/abi/cpio.h"
 #include "runtime/platform/platform.h"
+#include "runtime/platform/shared/shared.h"
 #include <string.h>
 
 struct file {
@@ -17,11 +17,11 @@ static struct file *files;
 static size_t file_count;
 
 /* Regular files of the archive, written to list where it is not NULL. */
-static size_t collect(const struct nom_start *start, struct file *list) {
+static size_t collect(const void *archive, uint64_t bytes, struct file *list) {
     struct nom_cpio_entry entry;
     uint64_t at = 0;
     size_t count = 0;
-    while (nom_cpio_next((const void *)start->initrd, start->initrd_bytes, &at, &entry) > 0) {
+    while (nom_cpio_next(archive, bytes, &at, &entry) > 0) {
         if ((entry.mode & NOM_CPIO_TYPE_MASK) != NOM_CPIO_TYPE_FILE)
             continue;
         if (list)
@@ -31,11 +31,11 @@ static size_t collect(const struct nom_start *start, struct file *list) {
     return count;
 }
 
-void plat_files_start(const struct nom_start *start) {
-    size_t count = start->initrd_bytes ? collect(start, NULL) : 0;
+void plat_files_start(const void *archive, uint64_t bytes) {
+    size_t count = bytes ? collect(archive, bytes, NULL) : 0;
     files = count ? plat_dma_alloc(count * sizeof *files) : NULL;
     if (files)
-        file_count = collect(start, files);
+        file_count = collect(archive, bytes, files);
 }
 
 int plat_file(const char *path, const void **data, size_t *bytes) {

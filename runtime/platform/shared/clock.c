@@ -1,17 +1,17 @@
 /*
- * The TSC as the clock. Its frequency is the kernel's; products go through 128 bits, so that
+ * The TSC as the clock. Its frequency is known to the floor; products go through 128 bits, so that
  * nothing overflows within years.
  */
-#include "floor.h"
 #include "runtime/platform/platform.h"
+#include "runtime/platform/shared/shared.h"
 
 uint64_t plat_tsc_hz;
 
 static uint64_t start_tsc;
 static uint64_t ns_per_tsc_32, us_per_tsc_52; /* fixed point: << 32, << 52 */
 
-void plat_clock_start(const struct nom_start *start) {
-    plat_tsc_hz = start->tsc_hz;
+void plat_clock_start(uint64_t tsc_hz) {
+    plat_tsc_hz = tsc_hz;
     start_tsc = plat_now_tsc();
     ns_per_tsc_32 = (uint64_t)(((unsigned __int128)1000000000 << 32) / plat_tsc_hz);
     us_per_tsc_52 = (uint64_t)(((unsigned __int128)1000000 << 52) / plat_tsc_hz);

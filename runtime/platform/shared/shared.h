@@ -1,0 +1,15 @@
+/*
+ * What floors share: each floor's start-up code sets it up before plat_main.
+ */
+#ifndef PLATFORM_SHARED_H
+#define PLATFORM_SHARED_H
+
+#include <stdint.h>
+
+/* Sets plat_tsc_hz; plat_now_us counts from now on. */
+void plat_clock_start(uint64_t tsc_hz);
+/* plat_file and plat_file_next serve the regular files of this cpio archive (abi/cpio.h), which
+ * stays where it is. After memory is to be had. */
+void plat_files_start(const void *archive, uint64_t bytes);
+
+#endif
