@@ -67,13 +67,9 @@ bool profiler_accel_parse(const char *line, struct profiler_accel_check *check) 
 int profiler_accel_check(const struct profiler_paths *paths, const char *accel,
                          struct profiler_accel_check *out, char *why, size_t why_bytes) {
     struct target target = {.serial_fd = -1, .home_netns = -1};
-    struct profiler_qemu qemu = {.paths = paths,
-                                 .accel = accel,
-                                 .arguments = SELF_CHECK,
-                                 .vcpus = 1,
-                                 .memory_mib = 128,
-                                 .tap_fd = -1,
-                                 .core = -1};
+    struct profiler_guest guest = {.fd = -1, .append = SELF_CHECK};
+    struct profiler_qemu qemu = {
+        .guest = &guest, .accel = accel, .vcpus = 1, .memory_mib = 128, .tap_fd = -1, .core = -1};
     char path[512], reason[200];
 
     memset(out, 0, sizeof *out);
@@ -94,6 +90,8 @@ int profiler_accel_check(const struct profiler_paths *paths, const char *accel,
         }
         close(fd);
     }
+    snprintf(guest.kernel, sizeof guest.kernel, "%s", paths->kernel);
+    snprintf(guest.initrd, sizeof guest.initrd, "%s", paths->initrd);
     double begun_s = profiler_now_s();
     bool booted = profiler_target_boot(&target, &qemu, reason, sizeof reason) == 0 &&
                   profiler_target_wait(&target, SELF_CHECK ":", CHECK_SECONDS, NULL, reason,

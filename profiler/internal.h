@@ -13,6 +13,8 @@
 
 #define PROFILER_HOST_IP      "10.77.0.1"
 #define PROFILER_GUEST_IP     "10.77.0.2"
+#define PROFILER_USER_IP      "10.0.2.15" /* of a guest on QEMU's user network */
+#define PROFILER_USER_GATEWAY "10.0.2.2"
 #define PROFILER_NETMASK      "255.255.255.0"
 #define PROFILER_SERVICE_PORT 80
 #define PROFILER_CONTROL_PORT 7700
@@ -48,10 +50,38 @@ double profiler_interface_rx_bytes(const char *interface);
  * it and reuses addresses (as QEMU does) may listen on it. */
 int profiler_port_hold(int *fd);
 
+/* What a virtual machine runs. */
+struct profiler_guest {
+    char kernel[512]; /* file for QEMU's -kernel */
+    char
+        initrd[512]; /* file for -initrd; "" none. "/proc/self/fd/N" with fd = N is one of memory */
+    int fd; /* a descriptor that QEMU inherits under the same number, or -1. Whoever had the
+               guest composed closes it, once QEMU has it or there will be none */
+    char image[512]; /* file of a virtio block device, which stays as it is: what a guest writes
+                        is gone with it; "" none */
+    char image_format[16]; /* "raw", "qcow2" */
+    char append[512];      /* kernel command line */
+};
+/* The guests that are no nom, one file each (linux_guest.c, osv.c). find: whether this machine has
+ * all that a trial on it needs, without starting anything. 0 with the kernel's release or file in
+ * guest_kernel, and detail saying in a sentence how it works; -1 with detail saying what is missing
+ * and how to get it. */
+int profiler_linux_find(const struct profiler_paths *paths, char guest_kernel[TRIAL_TEXT_BYTES],
+                        char *detail, size_t detail_bytes);
+int profiler_osv_find(const struct profiler_paths *paths, char guest_kernel[TRIAL_TEXT_BYTES],
+                      char *detail, size_t detail_bytes);
+/* compose: what its machine runs, so that the app serves on PROFILER_SERVICE_PORT of the address
+ * that belongs to s->network (tap: PROFILER_GUEST_IP/24; user: PROFILER_USER_IP/24, gateway
+ * PROFILER_USER_GATEWAY) and its console then says "APP: ready" at the beginning of a line. *guest
+ * is zeroed before, its fd -1. 0, or -1 with why and nothing open. */
+int profiler_linux_compose(const struct profiler_paths *paths, const struct trial_settings *s,
+                           struct profiler_guest *guest, char *why, size_t why_bytes);
+int profiler_osv_compose(const struct profiler_paths *paths, const struct trial_settings *s,
+                         struct profiler_guest *guest, char *why, size_t why_bytes);
+
 struct profiler_qemu {
-    const struct profiler_paths *paths;
+    const struct profiler_guest *guest;
     const char *accel;
-    const char *arguments; /* kernel command line */
     uint32_t vcpus, memory_mib;
     int tap_fd;                     /* -1: none */
     int service_port, control_port; /* of 127.0.0.1, with user network; 0: none */
@@ -59,8 +89,8 @@ struct profiler_qemu {
 };
 /* Finds QEMU in PATH. 0 or -1; why names the package. */
 int profiler_qemu_find(char *path, size_t bytes, char *why, size_t why_bytes);
-/* Starts QEMU in a session of its own, to die with this process; serial console and messages come
- * out of *serial_fd (non-blocking). Its pid or -1. */
+/* Starts QEMU to die with this process; serial console and messages come out of *serial_fd
+ * (non-blocking). Its pid or -1. */
 pid_t profiler_qemu_start(const struct profiler_qemu *qemu, int *serial_fd, char *why,
                           size_t why_bytes);
 /* What an exit status of QEMU's means, in words (abi/start.h). */

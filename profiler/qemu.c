@@ -1,8 +1,9 @@
 /*
  * QEMU as a child: found in PATH, told everything on its command line, given no file to write.
  *
- * It dies with this process (parent-death signal), lives in a session of its own so that Ctrl-C at
- * a terminal reaches only us, and inherits no descriptor but its console and its tap.
+ * It dies with this process (parent-death signal), is in a process group of its own so that Ctrl-C
+ * at a terminal reaches only us, and inherits no descriptor but its console, its tap and what its
+ * guest is read from.
  */
 #include "profiler/internal.h"
 #include "runtime/abi/start.h"
@@ -37,7 +38,7 @@ int profiler_qemu_find(char *path, size_t bytes, char *why, size_t why_bytes) {
 struct command {
     const char *argv[QEMU_ARGUMENTS_MAX];
     size_t count;
-    char memory[16], vcpus[40], netdev[192];
+    char memory[16], vcpus[40], netdev[192], drive[640];
 };
 
 static void add(struct command *c, const char *option, const char *value) {
@@ -47,6 +48,7 @@ static void add(struct command *c, const char *option, const char *value) {
 }
 
 static void compose(struct command *c, const char *path, const struct profiler_qemu *q) {
+    const struct profiler_guest *guest = q->guest;
     bool kvm = strcmp(q->accel, "kvm") == 0;
 
     c->count = 0;
@@ -69,9 +71,16 @@ static void compose(struct command *c, const char *path, const struct profiler_q
     add(c, "-display", "none");
     add(c, "-serial", "stdio");
     add(c, "-device", "isa-debug-exit,iobase=0xf4,iosize=4");
-    add(c, "-kernel", q->paths->kernel);
-    add(c, "-initrd", q->paths->initrd);
-    add(c, "-append", q->arguments);
+    add(c, "-kernel", guest->kernel);
+    if (guest->initrd[0])
+        add(c, "-initrd", guest->initrd);
+    add(c, "-append", guest->append);
+    if (guest->image[0]) { /* what it writes goes to a file that QEMU unlinks at once */
+        snprintf(c->drive, sizeof c->drive, "if=none,id=d0,snapshot=on,format=%s,file=%s",
+                 guest->image_format, guest->image);
+        add(c, "-drive", c->drive);
+        add(c, "-device", "virtio-blk-pci,disable-legacy=on,drive=d0");
+    }
     if (q->tap_fd >= 0)
         snprintf(c->netdev, sizeof c->netdev, "tap,id=n0,fd=%d", q->tap_fd);
     else if (q->service_port)
@@ -110,7 +119,8 @@ static _Noreturn void become(const struct command *c, const struct profiler_qemu
     }
     if (null >= 0 && dup2(null, STDIN_FILENO) >= 0 && dup2(output, STDOUT_FILENO) >= 0 &&
         dup2(output, STDERR_FILENO) >= 0 && close_range(3, ~0u, CLOSE_RANGE_CLOEXEC) == 0 &&
-        (q->tap_fd < 0 || fcntl(q->tap_fd, F_SETFD, 0) == 0))
+        (q->tap_fd < 0 || fcntl(q->tap_fd, F_SETFD, 0) == 0) &&
+        (q->guest->fd < 0 || fcntl(q->guest->fd, F_SETFD, 0) == 0))
         execv(c->argv[0], (char *const *)c->argv);
     int error = errno;
     _exit(write(failure, &error, sizeof error) == sizeof error ? 1 : 2);

@@ -158,10 +158,36 @@ static int network_start(struct target *t, struct network *n, struct profiler_qe
     return 0;
 }
 
-static void default_arguments(const struct trial_settings *s, bool tap, char *text, size_t bytes) {
-    snprintf(text, bytes, "%s --ip %s --delay-us %.3f --kick %s --control-port %d", s->app,
-             tap ? PROFILER_GUEST_IP "/24" : "10.0.2.15/24 --gateway 10.0.2.2", s->delay_us,
-             s->kick == NOM_KICK_STRICT ? "strict" : "natural", PROFILER_CONTROL_PORT);
+/* nom's own guest. */
+static int nom_compose(const struct profiler_paths *paths, const struct trial_settings *s,
+                       struct profiler_guest *guest, char *why, size_t why_bytes) {
+    bool tap = strcmp(s->network, "tap") == 0;
+
+    (void)why;
+    (void)why_bytes;
+    snprintf(guest->kernel, sizeof guest->kernel, "%s", paths->kernel);
+    snprintf(guest->initrd, sizeof guest->initrd, "%s", paths->initrd);
+    snprintf(guest->append, sizeof guest->append,
+             "%s --ip %s --delay-us %.3f --kick %s --control-port %d", s->app,
+             tap ? PROFILER_GUEST_IP "/24"
+                 : PROFILER_USER_IP "/24 --gateway " PROFILER_USER_GATEWAY,
+             s->delay_us, s->kick == NOM_KICK_STRICT ? "strict" : "natural", PROFILER_CONTROL_PORT);
+    return 0;
+}
+
+static int compose(const struct profiler_paths *paths, const struct trial_settings *s,
+                   struct profiler_guest *guest, char *why, size_t why_bytes) {
+    static const struct {
+        const char *floor;
+        int (*compose)(const struct profiler_paths *, const struct trial_settings *,
+                       struct profiler_guest *, char *, size_t);
+    } guests[] = {
+        {"nom", nom_compose}, {"linux", profiler_linux_compose}, {"osv", profiler_osv_compose}};
+
+    for (size_t i = 0; i < sizeof guests / sizeof *guests; i++)
+        if (strcmp(guests[i].floor, s->target) == 0)
+            return guests[i].compose(paths, s, guest, why, why_bytes);
+    return profiler_fail(why, why_bytes, "no guest is called %s", s->target);
 }
 
 static int start_spinner(struct target *t, char *why, size_t why_bytes) {
@@ -178,14 +204,14 @@ static int start_spinner(struct target *t, char *why, size_t why_bytes) {
 int target_start(struct target *t, const struct profiler_paths *paths,
                  const struct trial_settings *s, const struct target_options *options,
                  volatile const int *stop, char *why, size_t why_bytes) {
-    char arguments[256], ready[TRIAL_NAME_BYTES + 16];
+    char ready[TRIAL_NAME_BYTES + 16];
     double timeout_seconds = options && options->ready_timeout_seconds > 0
                                  ? options->ready_timeout_seconds
                                  : READY_TIMEOUT_SECONDS;
     struct network network = {.tap_fd = -1, .service_fd = -1, .control_fd = -1};
-    struct profiler_qemu qemu = {.paths = paths,
+    struct profiler_guest guest = {.fd = -1};
+    struct profiler_qemu qemu = {.guest = &guest,
                                  .accel = s->accel,
-                                 .arguments = options ? options->kernel_arguments : NULL,
                                  .vcpus = s->vcpus,
                                  .memory_mib = s->memory_mib,
                                  .tap_fd = -1,
@@ -196,14 +222,16 @@ int target_start(struct target *t, const struct profiler_paths *paths,
     t->settings = *s;
     snprintf(ready, sizeof ready, "%s: ready", s->app);
     int result = network_start(t, &network, &qemu, why, why_bytes);
-    if (!qemu.arguments) {
-        default_arguments(s, qemu.tap_fd >= 0, arguments, sizeof arguments);
-        qemu.arguments = arguments;
-    }
+    if (result == 0)
+        result = compose(paths, s, &guest, why, why_bytes);
+    if (options && options->kernel_arguments)
+        snprintf(guest.append, sizeof guest.append, "%s", options->kernel_arguments);
     if (result == 0)
         result = profiler_target_boot(t, &qemu, why, why_bytes);
     if (result == 0)
         result = profiler_target_wait(t, ready, timeout_seconds, stop, why, why_bytes);
+    if (guest.fd >= 0)
+        close(guest.fd);
     network_release(&network); /* QEMU has its own; so the tap ends with QEMU */
     if (result != 0)
         return -1;
