@@ -33,8 +33,11 @@ static int find(void *context, const char *path, struct http_file *file) {
     return 0;
 }
 
+#define WORKS 2
+
 struct client {
     struct http_site site;
+    struct http_work works[WORKS];
     struct http_connection connection;
     size_t out_bytes;
     char out[OUT_BYTES];
@@ -43,7 +46,9 @@ struct client {
 static void client_init(struct client *k) {
     memset(&k->site, 0, sizeof k->site);
     k->site.find = find;
-    memset(&k->connection, 0xa5, sizeof k->connection); /* nothing may rest on zeroed memory */
+    memset(k->works, 0xa5, sizeof k->works); /* nothing may rest on zeroed memory */
+    memset(&k->connection, 0xa5, sizeof k->connection);
+    http_work_add(&k->site, k->works, WORKS);
     http_init(&k->connection, &k->site);
     k->out_bytes = 0;
 }
@@ -417,6 +422,105 @@ static void half_a_request_is_busy(void **state) {
     assert_true(http_finished(&k.connection));
 }
 
+/* Two work areas, three connections: nobody's bytes are lost, and an idle connection holds none. */
+static void work_areas_run_out(void **state) {
+    (void)state;
+    static struct client k;
+    static const char request[] = "GET /big.woff2 HTTP/1.1\r\n" HOST "\r\n";
+    struct http_connection other, third;
+    size_t n = sizeof request - 1;
+    client_init(&k);
+    http_init(&other, &k.site);
+    http_init(&third, &k.site);
+    assert_int_equal(http_input(&k.connection, request, 10), 10);
+    assert_int_equal(http_input(&other, "\r\n\r\n", 4), 4); /* nothing to remember of that */
+    assert_null(other.work);
+    assert_int_equal(http_input(&other, request, n), n);
+    assert_false(http_work_free(&k.site));
+    assert_int_equal(http_input(&third, request, n), 0);
+    assert_false(http_pending(&third) || http_busy(&third) || http_finished(&third));
+    assert_int_equal(k.site.requests, 1);
+
+    /* A reply whose head was sent holds none: its body lies in a file. */
+    struct http_span span[2];
+    assert_int_equal(http_output(&other, span, 2), 2);
+    http_sent(&other, span[0].bytes - 1);
+    assert_false(http_work_free(&k.site));
+    http_sent(&other, 1 + 100);
+    assert_true(http_work_free(&k.site));
+    assert_true(http_pending(&other));
+    assert_int_equal(http_output(&other, span, 2), 1);
+    assert_int_equal(span[0].bytes, 4900);
+
+    /* Whoever is next has it; the one whose body is under way waits for another. */
+    assert_int_equal(http_input(&third, request, n), n);
+    assert_int_equal(http_input(&other, request, n), 0);
+    http_end(&third);
+    assert_int_equal(http_input(&other, request, n), n);
+    assert_int_equal(http_output(&other, span, 1), 1);
+    assert_int_equal(span[0].bytes, 4900); /* the first reply's body still goes first */
+    http_sent(&other, 4900);
+    assert_int_equal(http_output(&other, span, 2), 2);
+    assert_false(span[0].stable);
+    http_sent(&other, span[0].bytes + span[1].bytes);
+    assert_false(http_busy(&other));
+
+    /* A half-read request keeps its own, and a body that goes with it too. */
+    assert_int_equal(http_input(&k.connection, request + 10, n - 10), n - 10);
+    assert_int_equal(http_input(&k.connection, request, 10), 10);
+    assert_int_equal(http_output(&k.connection, span, 2), 2);
+    http_sent(&k.connection, span[0].bytes + 1);
+    assert_non_null(k.connection.work);
+    http_sent(&k.connection, 4999);
+    assert_non_null(k.connection.work);
+    assert_false(http_pending(&k.connection));
+    http_end(&k.connection);
+    http_end(&other);
+    size_t works = 0;
+    for (struct http_work *w = k.site.free_work; w; w = w->next_free)
+        works++;
+    assert_int_equal(works, WORKS);
+    assert_int_equal(k.site.requests, 4);
+}
+
+/* However requests, replies and ends interleave, each connection gets what it alone would get. */
+static void work_areas_change_hands(void **state) {
+    (void)state;
+    enum { CLIENTS = 5, ROUNDS = 3000 };
+    static struct client k[CLIENTS];
+    static const char request[] = "HEAD /big.woff2 HTTP/1.1\r\n" HOST "\r\n"
+                                  "GET /big.woff2 HTTP/1.1\r\n" HOST "\r\n";
+    static const size_t n = sizeof request - 1;
+    size_t at[CLIENTS] = {0}, reply_bytes = whole(request, n)->out_bytes;
+    struct seeded random = {7};
+    static char reply[OUT_BYTES];
+    memcpy(reply, whole(request, n)->out, reply_bytes);
+    for (int i = 0; i < CLIENTS; i++) {
+        client_init(&k[i]);
+        k[i].connection.site = &k[0].site; /* one pool for all */
+    }
+    for (int round = 0; round < ROUNDS; round++) {
+        size_t i = seeded_next(&random) % CLIENTS, part = seeded_next(&random) % n + 1;
+        if (part > n - at[i])
+            part = n - at[i];
+        size_t used = http_input(&k[i].connection, request + at[i], part);
+        assert_true(used == part || (used == 0 && k[i].connection.work == NULL));
+        at[i] += used;
+        drain(&k[i], seeded_next(&random) % 3000 + 1);
+        if (at[i] == n) {
+            assert_false(http_busy(&k[i].connection));
+            assert_int_equal(k[i].out_bytes, reply_bytes);
+            assert_memory_equal(k[i].out, reply, reply_bytes);
+            at[i] = k[i].out_bytes = 0;
+        } else if (round % 7 == 0) { /* gone half-way, and another in its place */
+            http_end(&k[i].connection);
+            http_init(&k[i].connection, &k[0].site);
+            at[i] = k[i].out_bytes = 0;
+        }
+    }
+    assert_true(k[0].site.requests > ROUNDS / 20);
+}
+
 /* What comes out must be whole replies, each with a status of ours and the length it says. */
 static void check_replies(const struct client *k) {
     const char *at = k->out, *end = k->out + k->out_bytes;
@@ -503,6 +607,8 @@ int main(void) {
         cmocka_unit_test(limits),
         cmocka_unit_test(refusing),
         cmocka_unit_test(half_a_request_is_busy),
+        cmocka_unit_test(work_areas_run_out),
+        cmocka_unit_test(work_areas_change_hands),
         cmocka_unit_test(garbage),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

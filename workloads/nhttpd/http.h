@@ -9,6 +9,14 @@
  * Flow: feed what arrived with http_input; then, as long as there is room to send, take spans from
  * http_output and tell what was sent with http_sent. While replies are pending http_input may take
  * less than given: keep the rest and feed it again after http_sent.
+ *
+ * Memory: an idle connection holds none but its struct http_connection. What a half-read request
+ * and replies need is a work area, lent from the site's pool while they last and no longer: the
+ * rest of the last reply's body, which lies in a file, needs none either. When the pool is empty
+ * http_input takes nothing: keep the bytes, and feed them again once another connection has given
+ * its work area back (http_work_free tells). So a server with http_input short and nothing
+ * http_pending must try again by itself, and it must end connections that hold a work area for too
+ * long. Neither ever allocates.
  */
 #ifndef NHTTPD_HTTP_H
 #define NHTTPD_HTTP_H
@@ -34,6 +42,7 @@ struct http_site {
     void *context;
     bool refusing;                      /* answer every request 503: nothing earns (spec U6) */
     uint64_t requests, refused, errors; /* counted by http_input: 200s, 503s, other 4xx/5xx */
+    struct http_work *free_work;        /* the pool, by http_work_add; last given, first taken */
 };
 
 /* What the lines of a request read so far have said. */
@@ -57,13 +66,21 @@ struct http_reply {
     bool close; /* after this reply */
 };
 
+/* A work area: what a connection needs while a request is half read or replies wait. */
+struct http_work {
+    struct http_work *next_free;
+    struct http_request request;
+    uint32_t line_bytes;
+    uint32_t reply_first, reply_count;
+    struct http_reply reply[HTTP_PIPELINE_MAX]; /* ring */
+    char line[HTTP_HEADERS_MAX]; /* a line that has not arrived whole; others are read in place */
+};
+
 struct http_connection {
     struct http_site *site;
-    struct http_request request;
-    char line[HTTP_HEADERS_MAX]; /* a line that has not arrived whole; others are read in place */
-    uint32_t line_bytes;
-    struct http_reply reply[HTTP_PIPELINE_MAX]; /* ring */
-    uint32_t reply_first, reply_count;
+    struct http_work *work;    /* NULL: none held */
+    const unsigned char *rest; /* of a body, to be sent before the replies in work */
+    size_t rest_bytes;
     bool closing; /* no more requests are read */
     bool broken;  /* closing for an error: the client may still be sending what is not read */
 };
@@ -74,14 +91,23 @@ struct http_span {
     bool stable; /* lies in a file: need not be copied */
 };
 
+/* Adds works[n] to the site's pool; they outlive it. At start, before the first connection. */
+void http_work_add(struct http_site *site, struct http_work *works, size_t n);
+/* Is there a work area left for a connection that holds none? */
+bool http_work_free(const struct http_site *site);
+
 void http_init(struct http_connection *c, struct http_site *site);
-/* Takes bytes[n]; returns how many were used (all, unless the pipeline is full or the connection
- * is closing, in which case the rest of a closing connection's bytes are used up and ignored). */
+/* Gives back what the connection holds; once for each http_init, when it is gone. */
+void http_end(struct http_connection *c);
+/* Takes bytes[n]; returns how many were used: all, unless the pipeline is full or, with 0, there
+ * is no work area. (Those after a request that closes are used up and ignored.) */
 size_t http_input(struct http_connection *c, const void *bytes, size_t n);
 /* Up to n spans to send, in order; returns how many. */
 size_t http_output(const struct http_connection *c, struct http_span *spans, size_t n);
 /* bytes of that were sent (or copied). */
 void http_sent(struct http_connection *c, size_t bytes);
+/* Is there anything to send? */
+bool http_pending(const struct http_connection *c);
 /* Nothing left to send and the connection is to be closed. */
 bool http_finished(const struct http_connection *c);
 /* Is a request half read, or a reply not sent whole? (a connection in progress) */

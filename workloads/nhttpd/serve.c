@@ -41,7 +41,8 @@ struct conn {
 };
 
 static struct conn conns[SERVE_CONNECTIONS_MAX];
-static uint8_t starved[SERVE_CONNECTIONS_MAX]; /* 1: the stack had no memory for it */
+static struct http_work works[SERVE_CONNECTIONS_MAX]; /* so that none ever waits */
+static uint8_t starved[SERVE_CONNECTIONS_MAX];        /* 1: the stack had no memory for it */
 static bool any_starved;
 static struct conn *first_free;
 static struct http_site *served;
@@ -67,6 +68,7 @@ static void release(struct conn *c) {
         tcp_err(c->pcb, NULL);
         tcp_poll(c->pcb, NULL, 0);
     }
+    http_end(&c->http);
     if (c->held)
         pbuf_free(c->held);
     if (c->window == window)
@@ -163,20 +165,24 @@ static bool feed(struct conn *c) {
     return true;
 }
 
+static bool is_full(const struct conn *c) {
+    return c->http.work && c->http.work->reply_count == HTTP_PIPELINE_MAX;
+}
+
 /* Moves everything as far as it goes. The slot may be free afterwards. ERR_ABRT as above. */
 static err_t advance(struct conn *c) {
     uint64_t answered = served->requests + served->refused + served->errors;
     bool all;
     for (;;) {
         all = feed(c);
-        bool full = c->http.reply_count == HTTP_PIPELINE_MAX;
+        bool full = is_full(c);
         send_replies(c);
-        if (all || !full || c->http.reply_count == HTTP_PIPELINE_MAX)
+        if (all || !full || is_full(c))
             break;
     }
     if (served->requests + served->refused + served->errors != answered)
         touch(c);
-    if (c->http.reply_count > 0)
+    if (http_pending(&c->http))
         return ERR_OK;
     if (c->client_ended || (http_finished(&c->http) && !c->http.broken))
         return end(c);
@@ -213,7 +219,7 @@ static err_t on_sent(void *arg, struct tcp_pcb *pcb, u16_t bytes) {
     struct conn *c = arg;
     if (c->lingering)
         return ERR_OK;
-    if (c->http.reply_count > 0) {
+    if (http_pending(&c->http)) {
         touch(c);
         return advance(c);
     }
@@ -232,7 +238,7 @@ static void on_error(void *arg, err_t err) {
 static err_t on_poll(void *arg, struct tcp_pcb *pcb) {
     struct conn *c = arg;
     if (++c->idle_s >= (c->lingering ? SERVE_LINGER_S : SERVE_IDLE_S)) {
-        bool stuck = c->http.reply_count > 0 || c->held;
+        bool stuck = http_pending(&c->http) || c->held;
         release(c);
         if (stuck) {
             tcp_abort(pcb);
@@ -294,6 +300,7 @@ static err_t on_accept(void *arg, struct tcp_pcb *pcb, err_t err) {
 
 int serve_open(uint16_t port, struct http_site *site) {
     served = site;
+    http_work_add(site, works, SERVE_CONNECTIONS_MAX);
     http_reply_status(&beyond, &(struct http_request){0}, 503, true);
     for (size_t i = SERVE_CONNECTIONS_MAX; i-- > 0;) {
         conns[i].next_free = first_free;
