@@ -186,6 +186,45 @@ $(BUILD)/libmemory.a: $(MEMORY_OBJ)
 	@rm -f $@
 	ar rcs $@ $^
 
+# ---- fuzzers (clang), and their tests fed with files (CC, no libFuzzer) ----
+# FUZZ_SRC_NAME: what fuzz_NAME.c tests; the stack is that of the memory floor.
+.PHONY: fuzzers replayers
+FUZZ := $(BUILD)/fuzz
+FUZZ_SRC_http := $(wildcard workloads/nhttpd/http*.c)
+FUZZ_SRC_control := $(wildcard runtime/econ/*.c runtime/lib/*.c)
+FUZZ_SRC_table := $(FUZZ_SRC_control) tuner/table_file.c tuner/utility_text.c
+FUZZ_SRC_stack := $(MEMORY_SRC) $(FUZZ_SRC_http) $(wildcard workloads/nhttpd/serve.c workloads/nhttpd/site.c)
+FUZZ_LWIP_stack := $(LWIP_SRC:$(LWIP)/%.c=lwip/%.o)
+FUZZ_ALL := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+FUZZERS ?= $(FUZZ_ALL)
+FUZZ_CFLAGS := $(filter-out -O% -D_FORTIFY_SOURCE=2 -fsanitize=%,$(MEMORY_CFLAGS)) -O1 -fno-omit-frame-pointer
+FUZZ_SAN := -fsanitize=address,undefined -fno-sanitize-recover=all
+FUZZ_LDLIBS := $(HOST_LDLIBS)
+
+$(FUZZ)/obj/%.o: %.c Makefile
+	@mkdir -p $(@D)
+	clang $(FUZZ_CFLAGS) $(FUZZ_SAN) -fsanitize=fuzzer-no-link -c $< -o $@
+$(FUZZ)/obj/lwip/%.o: $(LWIP)/%.c Makefile
+	@mkdir -p $(@D)
+	clang $(FUZZ_CFLAGS) $(FUZZ_SAN) -fsanitize=fuzzer-no-link -Wno-error -w -c $< -o $@
+define FUZZ_RULE
+$(FUZZ)/fuzz_$(1): $(addprefix $(FUZZ)/obj/,tests/fuzz/fuzz_$(1).o $(FUZZ_SRC_$(1):.c=.o) $(FUZZ_LWIP_$(1)))
+	clang $(FUZZ_SAN) -fsanitize=fuzzer $$^ $(FUZZ_LDLIBS) -o $$@
+# The same test fed with files: objects of the memory floor, by CC, sanitized or measured as they are.
+$(FUZZ)/replay_$(1): $(addprefix $(BUILD)/memory/,tests/fuzz/fuzz_$(1).o tests/fuzz/replay.o $(FUZZ_SRC_$(1):.c=.o) $(FUZZ_LWIP_$(1)))
+	@mkdir -p $$(@D)
+	$(CC) $(HOST_LDFLAGS) $$^ $(FUZZ_LDLIBS) -o $$@
+endef
+$(foreach f,$(FUZZ_ALL),$(eval $(call FUZZ_RULE,$(f))))
+$(FUZZ)/seeds: $(BUILD)/memory/tests/fuzz/seeds.o $(addprefix $(BUILD)/memory/,$(FUZZ_SRC_control:.c=.o))
+	@mkdir -p $(@D)
+	$(CC) $(HOST_LDFLAGS) $^ $(FUZZ_LDLIBS) -o $@
+fuzzers: $(FUZZ_ALL:%=$(FUZZ)/fuzz_%) $(FUZZ)/seeds
+replayers: $(FUZZ_ALL:%=$(FUZZ)/replay_%)
+SECONDS ?= 600
+fuzz: $(FUZZERS:%=$(FUZZ)/fuzz_%)
+	tests/fuzz/run $(FUZZ) $(SECONDS) $(FUZZERS)
+
 # Programs that tests of the command line use: a database to read, a control port to talk to.
 $(BUILD)/tests/cli/%: $(BUILD)/host/tests/cli/%.o $(BUILD)/libparts.a $(BUILD)/libhost.a
 	@mkdir -p $(@D)
