@@ -185,9 +185,11 @@ static size_t part_sent(size_t left, size_t *bytes) {
 
 void http_sent(struct http_connection *c, size_t bytes) {
     struct http_work *w = c->work;
-    size_t part = part_sent(c->rest_bytes, &bytes);
-    c->rest += part;
-    c->rest_bytes -= part;
+    if (c->rest_bytes > 0) {
+        size_t part = part_sent(c->rest_bytes, &bytes);
+        c->rest += part;
+        c->rest_bytes -= part;
+    }
     if (!w || c->rest_bytes > 0)
         return;
     while (w->reply_count > 0) {
