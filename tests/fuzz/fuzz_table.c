@@ -56,9 +56,9 @@ static void check_accepted(const struct nom_table_header *h, const struct nom_ta
         const struct nom_table_row *r = &rows[i];
         FUZZ_CHECK(r->connections >= 1.0 && (i == 0 || r->connections >= r[-1].connections));
         for (uint32_t k = 0; k < NOM_KNOBS_MAX; k++)
-            FUZZ_CHECK(amount(r->knob[k]) && (k < h->knob_count || r->knob[k] == 0.0));
+            FUZZ_CHECK(k < h->knob_count ? amount(r->knob[k]) : r->knob[k] == 0.0);
         for (uint32_t k = 0; k < NOM_USES_MAX; k++)
-            FUZZ_CHECK(amount(r->use[k]) && (k < h->use_count || r->use[k] == 0.0));
+            FUZZ_CHECK(k < h->use_count ? amount(r->use[k]) : r->use[k] == 0.0);
         FUZZ_CHECK(amount(r->connections) && amount(r->throughput_ops) &&
                    amount(r->useful_gbit_per_s) && amount(r->latency_mean_us) &&
                    amount(r->jitter_us) && amount(r->latency_p999_us) && amount(r->cv));
