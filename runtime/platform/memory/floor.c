@@ -1,0 +1,95 @@
+/*
+ * The floor but for memory, files and NIC: clock, log, entropy, the end.
+ */
+#include "runtime/platform/memory/floor.h"
+#include "runtime/platform/platform.h"
+#include "runtime/platform/shared/shared.h"
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define LINE_BYTES_MAX 1000
+
+uint64_t memory_now_tsc = MEMORY_FIRST_TSC;
+
+static struct nom_board board;
+static struct memory_settings settings;
+static char text[MEMORY_LOG_MAX + 1];
+static size_t text_bytes;
+static uint64_t entropy;
+
+int memory_start(const struct memory_settings *s) {
+    settings = *s;
+    entropy = s->seed;
+    plat_clock_start(MEMORY_TSC_HZ);
+    board = (struct nom_board){.magic = NOM_BOARD_MAGIC,
+                               .version = NOM_BOARD_VERSION,
+                               .tsc_hz = MEMORY_TSC_HZ,
+                               .entry_tsc = memory_now_tsc,
+                               .cores = 1};
+    memory_dma_start(s->dma_bytes_max);
+    if (memory_files_start(s) != 0)
+        return -1;
+    return memory_nic_start(&s->nic);
+}
+
+const struct nom_board *plat_board(void) {
+    return &board;
+}
+
+/* Nobody else would move the clock: it is a floor that can only poll. */
+void plat_wait(uint32_t most_us) {
+    (void)most_us;
+}
+
+void plat_notify(void) {}
+
+bool plat_asked_to_end(void) {
+    return settings.turn && settings.turn(settings.context);
+}
+
+/* Sequence: splitmix64. */
+uint64_t plat_entropy(void) {
+    uint64_t z = entropy += 0x9e3779b97f4a7c15u;
+    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
+    z = (z ^ z >> 27) * 0x94d049bb133111ebu;
+    return z ^ z >> 31;
+}
+
+void plat_log(const char *format, ...) {
+    char line[LINE_BYTES_MAX + 1];
+    va_list arguments;
+    va_start(arguments, format);
+    int length = vsnprintf(line, LINE_BYTES_MAX, format, arguments);
+    va_end(arguments);
+    if (length < 0)
+        return;
+    if (length >= LINE_BYTES_MAX)
+        length = LINE_BYTES_MAX - 1;
+    line[length++] = '\n';
+    if (settings.log_to_stderr)
+        fwrite(line, 1, (size_t)length, stderr);
+    size_t room = MEMORY_LOG_MAX - text_bytes;
+    size_t kept = (size_t)length < room ? (size_t)length : room;
+    memcpy(text + text_bytes, line, kept);
+    text_bytes += kept;
+}
+
+const char *memory_log(void) {
+    return text;
+}
+
+/* Success ends the process as exit does; a failure is a bug when it happens in a test, and aborts,
+ * so that a debugger or a fuzzer sees where. */
+void plat_exit(int status) {
+    if (status == 0)
+        exit(0);
+    fprintf(stderr, "%s", text);
+    memory_broken("the app ended with a failure");
+}
+
+void memory_broken(const char *what) {
+    fprintf(stderr, "platform/memory: %s\n", what);
+    abort();
+}
