@@ -93,7 +93,7 @@ int profiler_accel_check(const struct profiler_paths *paths, const char *accel,
     snprintf(guest.kernel, sizeof guest.kernel, "%s", paths->kernel);
     snprintf(guest.initrd, sizeof guest.initrd, "%s", paths->initrd);
     double begun_s = profiler_now_s();
-    bool booted = profiler_target_boot(&target, &qemu, reason, sizeof reason) == 0 &&
+    bool booted = profiler_guest_boot(&target, &qemu, reason, sizeof reason) == 0 &&
                   profiler_target_wait(&target, SELF_CHECK ":", CHECK_SECONDS, NULL, reason,
                                        sizeof reason) == 0;
     out->boot_ms = (profiler_now_s() - begun_s) * 1000;

@@ -11,14 +11,15 @@
 #include <stdarg.h>
 #include <stdint.h>
 
-#define PROFILER_HOST_IP      "10.77.0.1"
-#define PROFILER_GUEST_IP     "10.77.0.2"
-#define PROFILER_USER_IP      "10.0.2.15" /* of a guest on QEMU's user network */
-#define PROFILER_USER_GATEWAY "10.0.2.2"
-#define PROFILER_NETMASK      "255.255.255.0"
-#define PROFILER_SERVICE_PORT 80
-#define PROFILER_CONTROL_PORT 7700
-#define PROFILER_INTERFACE    "nom0"
+#define PROFILER_HOST_IP       "10.77.0.1"
+#define PROFILER_GUEST_IP      "10.77.0.2"
+#define PROFILER_USER_IP       "10.0.2.15" /* of a guest on QEMU's user network */
+#define PROFILER_USER_GATEWAY  "10.0.2.2"
+#define PROFILER_NETMASK       "255.255.255.0"
+#define PROFILER_SERVICE_PORT  80
+#define PROFILER_CONTROL_PORT  7700
+#define PROFILER_INTERFACE     "nom0" /* the client's end */
+#define PROFILER_APP_INTERFACE "nom1" /* of a veth */
 
 /* Sets why and returns -1. */
 int profiler_fail(char *why, size_t why_bytes, const char *format, ...)
@@ -36,13 +37,62 @@ int profiler_session_nice(void);
  * -ENOENT: no such file or no such note); id is then empty. */
 int profiler_build_id(const char *path, char id[64]);
 
-/* Enters a fresh network namespace with lo up; *home is what profiler_namespace_leave needs to go
- * back, -1 if it failed. Nobody else holds the new one: it goes with its last process. */
+/* Programs found in PATH, then in more_folders ("/usr/sbin:/sbin", or ""). 0 or -ENOENT. */
+int profiler_find_tool(const char *name, const char *more_folders, char *path, size_t bytes);
+#define PROFILER_KEEP_MAX 2
+struct profiler_spawn {
+    const char *const *argv;     /* [0]: the path; NULL at the end */
+    int core;                    /* where it starts; -1: anywhere */
+    int netns_fd;                /* the network namespace it starts in; 0 or less: the caller's */
+    int keep[PROFILER_KEEP_MAX]; /* descriptors it inherits, under the same number; 0 or less: none
+                                  */
+};
+/* Starts a program that dies with this process; what it prints comes out of *output_fd
+ * (non-blocking). Its pid or -1. */
+pid_t profiler_spawn(const struct profiler_spawn *s, int *output_fd, char *why, size_t why_bytes);
+/* Runs one to its end; text is what it printed, cut off where text ends. 0, or -1 with why: it
+ * could not be started, took too long, or failed (its first line). */
+int profiler_run(const struct profiler_spawn *s, double timeout_seconds, char *text, size_t bytes,
+                 char *why, size_t why_bytes);
+
+/* Enters a user and network namespace for good, in which this process may make more. Only while it
+ * has one thread. 0 or -1 with why. */
+int profiler_userns_enter(char *why, size_t why_bytes);
+/* Whether this process is in a user namespace other than the system's first. */
+bool profiler_userns_inside(void);
+
+/* Enters a fresh network namespace with lo up, if need be by way of a user namespace (which stays);
+ * *home is what profiler_namespace_leave needs to go back, -1 if it failed. Nobody else holds the
+ * new one: it goes with its last process. */
 int profiler_namespace_enter(int *home, char *why, size_t why_bytes);
 void profiler_namespace_leave(int *home);
+/* Leaves the present network namespace for a fresh one, with lo up. */
+int profiler_namespace_fresh(char *why, size_t why_bytes);
+/* Of the present namespace, by way of any socket: up; its address and PROFILER_NETMASK. */
+int profiler_interface_up(int fd, const char *name);
+int profiler_interface_address(int fd, const char *name, const char *address);
 /* A tap in the present namespace, up, PROFILER_HOST_IP on its host end. Its descriptor or -1; the
  * tap goes when the last descriptor is closed. */
 int profiler_tap_open(char *why, size_t why_bytes);
+/* Enters a fresh namespace that is one end of a veth (PROFILER_INTERFACE, PROFILER_HOST_IP) as
+ * profiler_namespace_enter does, home likewise. The other end is in a second one, *app_netns_fd,
+ * which the caller closes; with PROFILER_GUEST_IP if addressed. 0 or -1 with why; leave either way.
+ */
+int profiler_veth_enter(int *home, bool addressed, int *app_netns_fd, char *why, size_t why_bytes);
+/* Has what arrives at PROFILER_INTERFACE received on that core. False without the right. */
+bool profiler_rps_set(int core);
+/* Finds the tool that makes veths. 0 or -1; why names the package. */
+int profiler_ip_find(char *path, size_t bytes, char *why, size_t why_bytes);
+
+/* Tries, in a child that takes it all with it, to make the network of a trial: "tap" or "veth". */
+struct profiler_probe {
+    bool works, user_namespace;
+    bool packet; /* veth: the app's end can be opened by AF_PACKET */
+    bool rps;    /* veth: RPS can be set */
+    char why[200];
+};
+void profiler_probe(const char *network, struct profiler_probe *out);
+
 /* Bytes that came from the guest over an interface of this namespace, Ethernet headers included;
  * -1 if there is no such interface. */
 double profiler_interface_rx_bytes(const char *interface);
@@ -101,12 +151,23 @@ void profiler_serial_last(const char *log, char *line, size_t bytes);
 /* The first whole line that begins with prefix, or NULL. */
 const char *profiler_serial_find(const char *log, const char *prefix);
 
+/* The two kinds of target, from settings to a running program; t->settings then say how it really
+ * is (user_namespace, rps_core). held: descriptors that the caller closes once the app is ready;
+ * -1 before. target_stop it either way. */
+int profiler_guest_start(struct target *t, const struct profiler_paths *paths, int held[2],
+                         char *why, size_t why_bytes);
+int profiler_process_start(struct target *t, const struct profiler_paths *paths, char *why,
+                           size_t why_bytes);
+bool profiler_target_is_process(const struct target *t);
+struct sockaddr_in profiler_address(const char *ip, int port);
 /* QEMU without the app: starts it and fills target->pid and serial_fd; target_stop it. */
-int profiler_target_boot(struct target *t, const struct profiler_qemu *qemu, char *why,
-                         size_t why_bytes);
+int profiler_guest_boot(struct target *t, const struct profiler_qemu *qemu, char *why,
+                        size_t why_bytes);
+/* What an exit status of an app's process means, in words. */
+void profiler_process_exit_text(const char *app, int status, char *text, size_t bytes);
 /* Why a target that target_pump found ended did so: its status in words, and its last line. */
 void profiler_target_ended(const struct target *t, char *why, size_t why_bytes);
-/* Waits until a line begins with prefix. 0, or -1 with why: QEMU ended, time is up, or *stop. */
+/* Waits until a line begins with prefix. 0, or -1 with why: it ended, time is up, or *stop. */
 int profiler_target_wait(struct target *t, const char *prefix, double timeout_seconds,
                          volatile const int *stop, char *why, size_t why_bytes);
 
@@ -120,10 +181,10 @@ bool profiler_accel_parse(const char *line, struct profiler_accel_check *check);
 
 /* CPU seconds and bytes up to one moment; differences are what counts. */
 struct profiler_usage {
-    double at_s;           /* profiler_now_s */
-    double busy_s;         /* all cores: user, nice, system and steal; not interrupts, which run
-                              for our packets mostly and belong to nobody */
-    double qemu_s, vcpu_s; /* all threads of QEMU; its vCPU threads */
+    double at_s;            /* profiler_now_s */
+    double busy_s;          /* all cores: user, nice, system and steal; not interrupts, which run
+                               for our packets mostly and belong to nobody */
+    double guest_s, vcpu_s; /* all threads of QEMU, and its vCPU threads; or a process, twice */
     double client_s, own_s, spinner_s;
     double wire_bytes; /* from the guest; -1 unknown */
 };

@@ -1,12 +1,12 @@
 /*
- * One phase of load on a running guest: the client's figures, and what was used meanwhile.
+ * One phase of load on a running target: the client's figures, and what was used meanwhile.
  *
  * CPU and wire are sampled twice inside the time that the client records, just after its beginning
  * and just before its end, and divided by the time between the two samples: neither warm-up nor
  * the client's end is in them, and no exact alignment is needed.
  *
  *   waiting --client records--> counting --time nearly up--> counted --client ends--> done
- *   any of these --guest or client dies--> TRIAL_FAILED, --*stop--> TRIAL_ABORTED
+ *   any of these --target or client dies--> TRIAL_FAILED, --*stop--> TRIAL_ABORTED
  */
 #include "profiler/internal.h"
 #include <math.h>
@@ -129,7 +129,7 @@ static void take_window(const struct window *w, struct trial_result *r) {
 
     if (!w->begun || seconds <= 0)
         return;
-    r->guest_cpu_s_per_s = (to->qemu_s - from->qemu_s) / seconds;
+    r->guest_cpu_s_per_s = (to->guest_s - from->guest_s) / seconds;
     r->vcpu_cpu_s_per_s = (to->vcpu_s - from->vcpu_s) / seconds;
     r->host_other_cpu = profiler_usage_other(from, to);
     if (from->wire_bytes >= 0 && to->wire_bytes >= 0)
@@ -195,8 +195,13 @@ void profiler_measure(struct target *target, const struct trial_settings *s, str
 
     memset(t, 0, sizeof *t);
     t->settings = *s;
+    t->settings.user_namespace =
+        target->settings.user_namespace; /* as it is, not as it was asked */
+    t->settings.rps_core = target->settings.rps_core;
     t->result.started_unix_us = profiler_unix_us();
-    int control = control_connect(&target->control, CONTROL_TIMEOUT_SECONDS, why, sizeof why);
+    int control = target->control.sin_port
+                      ? control_connect(&target->control, CONTROL_TIMEOUT_SECONDS, why, sizeof why)
+                      : -1;
     /* Its first answer also tells that both sides know each other's address: a stack that must
      * first ask for it drops most of what a load sends at once. */
     if (control >= 0 && control_statistics(control, &hello, why, sizeof why) != 0) {

@@ -1,6 +1,7 @@
 /*
- * The network of a trial: a namespace and a tap that nobody else holds, so that they go with their
- * last process, however it ends; or, without the right to make them, free ports of loopback.
+ * The network of a trial: a namespace that nobody else holds and an interface in it, so that they
+ * go with their last process, however it ends; or, without the right to make them, free ports of
+ * loopback. Here namespace, tap and ports; a veth is made by veth.c.
  *
  * A namespace belongs to a thread: the one that enters must be the one that leaves.
  */
@@ -14,10 +15,9 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-static int interface_up(int fd, const char *name) {
+int profiler_interface_up(int fd, const char *name) {
     struct ifreq request = {0};
 
     snprintf(request.ifr_name, sizeof request.ifr_name, "%s", name);
@@ -27,7 +27,7 @@ static int interface_up(int fd, const char *name) {
     return ioctl(fd, SIOCSIFFLAGS, &request);
 }
 
-static int interface_address(int fd, const char *name, unsigned long what, const char *address) {
+static int set_address(int fd, const char *name, unsigned long what, const char *address) {
     struct ifreq request = {0};
     struct sockaddr_in in = {.sin_family = AF_INET};
 
@@ -35,6 +35,12 @@ static int interface_address(int fd, const char *name, unsigned long what, const
     inet_pton(AF_INET, address, &in.sin_addr);
     memcpy(&request.ifr_addr, &in, sizeof in);
     return ioctl(fd, what, &request);
+}
+
+int profiler_interface_address(int fd, const char *name, const char *address) {
+    int result = set_address(fd, name, SIOCSIFADDR, address);
+
+    return result ? result : set_address(fd, name, SIOCSIFNETMASK, PROFILER_NETMASK);
 }
 
 /* Without IPv6 the host sends nothing of its own on the wire. A host without IPv6 has no such
@@ -49,29 +55,57 @@ static void silence_ipv6(void) {
     close(fd);
 }
 
-int profiler_namespace_enter(int *home, char *why, size_t why_bytes) {
-    *home = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
-    if (*home < 0)
-        return profiler_fail(why, why_bytes, "this system has no network namespaces: %s",
-                             strerror(errno));
-    if (unshare(CLONE_NEWNET) != 0) {
-        int error = errno;
-        close(*home);
-        *home = -1;
-        return profiler_fail(why, why_bytes, "no right to make a network namespace (be root): %s",
-                             strerror(error));
-    }
+/* In a namespace just made: loopback, and silence. */
+static int furnish(char *why, size_t why_bytes) {
     int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    if (fd < 0 || interface_up(fd, "lo") != 0) {
+
+    if (fd < 0 || profiler_interface_up(fd, "lo") != 0) {
         profiler_fail(why, why_bytes, "cannot set up a network namespace: %s", strerror(errno));
         if (fd >= 0)
             close(fd);
-        profiler_namespace_leave(home);
         return -1;
     }
     close(fd);
     silence_ipv6();
     return 0;
+}
+
+int profiler_namespace_fresh(char *why, size_t why_bytes) {
+    if (unshare(CLONE_NEWNET) == 0)
+        return furnish(why, why_bytes);
+    if (errno == ENOSPC)
+        return profiler_fail(why, why_bytes,
+                             "no network namespace left (sysctl user.max_net_namespaces)");
+    return profiler_fail(why, why_bytes, "no network namespace can be made: %s", strerror(errno));
+}
+
+static int remember(int *home, char *why, size_t why_bytes) {
+    *home = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
+    if (*home < 0)
+        return profiler_fail(why, why_bytes, "this system has no network namespaces: %s",
+                             strerror(errno));
+    return 0;
+}
+
+/* Whether this thread may make and leave network namespaces. */
+static bool is_allowed(int home) {
+    return setns(home, CLONE_NEWNET) == 0;
+}
+
+int profiler_namespace_enter(int *home, char *why, size_t why_bytes) {
+    if (remember(home, why, why_bytes) != 0)
+        return -1;
+    if (!is_allowed(*home)) { /* from here on home is the user namespace's own */
+        close(*home);
+        *home = -1;
+        if (profiler_userns_enter(why, why_bytes) != 0 || furnish(why, why_bytes) != 0 ||
+            remember(home, why, why_bytes) != 0)
+            return -1;
+    }
+    if (profiler_namespace_fresh(why, why_bytes) == 0)
+        return 0;
+    profiler_namespace_leave(home);
+    return -1;
 }
 
 void profiler_namespace_leave(int *home) {
@@ -92,9 +126,8 @@ int profiler_tap_open(char *why, size_t why_bytes) {
     snprintf(request.ifr_name, sizeof request.ifr_name, PROFILER_INTERFACE);
     if (ioctl(tap, TUNSETIFF, &request) == 0 &&
         (control = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)) >= 0 &&
-        interface_address(control, PROFILER_INTERFACE, SIOCSIFADDR, PROFILER_HOST_IP) == 0 &&
-        interface_address(control, PROFILER_INTERFACE, SIOCSIFNETMASK, PROFILER_NETMASK) == 0 &&
-        interface_up(control, PROFILER_INTERFACE) == 0) {
+        profiler_interface_address(control, PROFILER_INTERFACE, PROFILER_HOST_IP) == 0 &&
+        profiler_interface_up(control, PROFILER_INTERFACE) == 0) {
         close(control);
         return tap;
     }
@@ -133,39 +166,4 @@ int profiler_port_hold(int *fd) {
         close(*fd);
     *fd = -1;
     return -error;
-}
-
-/* Tried in a child, whose namespace and tap end with it. */
-const char *profiler_network(char *why, size_t why_bytes) {
-    char said[128] = "";
-    int out[2], status = 1;
-    ssize_t n = 0;
-
-    snprintf(why, why_bytes, "cannot try: %s", "no process or pipe left");
-    if (pipe2(out, O_CLOEXEC) != 0)
-        return "user";
-    pid_t pid = fork();
-    if (pid == 0) {
-        int home;
-        if (profiler_namespace_enter(&home, said, sizeof said) == 0 &&
-            profiler_tap_open(said, sizeof said) >= 0)
-            _exit(0);
-        _exit(write(out[1], said, strlen(said)) < 0 ? 2 : 1);
-    }
-    close(out[1]);
-    if (pid > 0) {
-        n = read(out[0], said, sizeof said - 1);
-        while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-            ;
-    }
-    close(out[0]);
-    if (pid > 0 && status == 0) {
-        why[0] = '\0';
-        return "tap";
-    }
-    if (n > 0) {
-        said[n] = '\0';
-        snprintf(why, why_bytes, "%s", said);
-    }
-    return "user";
 }

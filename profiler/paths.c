@@ -1,6 +1,6 @@
 /*
- * Where the guest's files are: NOM_HOME, or lib/nom beside the bin/ of the running program. An app
- * is known if NAME.elf is there; nom.elf is the kernel and no app.
+ * Where the files of apps and guests are: NOM_HOME, or lib/nom beside the bin/ of the running
+ * program. An app is known if NAME.elf is there; nom.elf is the kernel and no app.
  */
 #include "profiler/internal.h"
 #include <dirent.h>
@@ -64,8 +64,15 @@ static void list_apps(const char *folder, char *text, size_t bytes) {
         free(entries);
 }
 
+/* A form of the app that not every build has; "" then. */
+static void optional(char path[512], const char *folder, const char *form, const char *app) {
+    if ((size_t)snprintf(path, 512, "%s/%s/%s", folder, form, app) >= 512 ||
+        access(path, X_OK) != 0)
+        path[0] = '\0';
+}
+
 int profiler_paths(const char *app, struct profiler_paths *paths, char *why, size_t why_bytes) {
-    char folder[sizeof paths->kernel - TRIAL_NAME_BYTES - sizeof "/.elf"], apps[160];
+    char folder[sizeof paths->kernel - TRIAL_NAME_BYTES - sizeof "/linux-guest/"], apps[160];
 
     memset(paths, 0, sizeof *paths);
     if (home(folder, sizeof folder, why, why_bytes) != 0)
@@ -82,6 +89,9 @@ int profiler_paths(const char *app, struct profiler_paths *paths, char *why, siz
         return 0;
     if (is_app_name(app)) {
         snprintf(paths->app_elf, sizeof paths->app_elf, "%s/%s.elf", folder, app);
+        optional(paths->hosted, folder, "hosted", app);
+        optional(paths->sockets, folder, "sockets", app);
+        optional(paths->linux_guest, folder, "linux-guest", app);
         if (access(paths->app_elf, R_OK) == 0)
             return 0;
     }

@@ -107,29 +107,31 @@ struct target {
                          Of a guest that talks without end, the newest part. */
     size_t serial_bytes;
     int home_netns;                      /* to go back to, -1: none was left */
-    struct sockaddr_in service, control; /* where the app's ports are reached from this process */
+    struct sockaddr_in service, control; /* where the app's ports are reached from this process;
+                                            control's port is 0 where it has none */
     char network[TRIAL_NAME_BYTES];
     char interface[16]; /* of the host's end, "" with user network */
     pid_t spinner;
-    struct trial_settings settings;
+    struct trial_settings settings; /* as it runs: user_namespace and rps_core as they are */
 };
 
 struct target_options {
-    const char *kernel_arguments; /* NULL: those of the settings' app, delay and kick */
     double ready_timeout_seconds; /* until the app says it is ready */
 };
 
-/* Enters a fresh network namespace (this thread stays in it until target_stop), starts QEMU, waits
- * until the app is ready, pins. 0, or -1 with why; the serial log is kept in target either way:
- * target_stop it. options may be NULL. */
+/* Enters a fresh network namespace (this thread stays in it until target_stop), starts QEMU or the
+ * app's process, waits until the app is ready, pins. 0, or -1 with why; the serial log is kept in
+ * target either way: target_stop it. options may be NULL. Without the right to make namespaces it
+ * first enters a user namespace, for good: so call it in a process that measures and ends
+ * (profiler_session). On a floor that does not adapt, settings with a W or strict kick fail. */
 int target_start(struct target *t, const struct profiler_paths *paths,
                  const struct trial_settings *s, const struct target_options *options,
                  volatile const int *stop, char *why, size_t why_bytes);
-/* Reads what the guest has printed, without waiting. 0, or -1 if QEMU has ended (its exit in
+/* Reads what it has printed, without waiting. 0, or -1 if QEMU or process has ended (its exit in
  * *status if not NULL); a machine that its accelerator has given up is ended here. */
 int target_pump(struct target *t, int *status);
-/* Ends QEMU and spinner, closes and frees all, goes back to the namespace it came from. Harmless
- * on a target already stopped. */
+/* Ends QEMU or process, and spinner; closes and frees all, goes back to the namespace it came from.
+ * Harmless on a target already stopped. */
 void target_stop(struct target *t);
 
 /* Control requests to a running app, over any reachable address. 0, or -1 with why (the app's own
@@ -144,9 +146,9 @@ int control_table(int fd, const void *file, size_t bytes, char *why, size_t why_
 int control_utility(int fd, const struct nom_utility *u, char *why, size_t why_bytes);
 
 /* Measures one phase of load against a running target into *t, which is overwritten (settings from
- * s): load, counters, CPU use, wire bytes. The target goes on. trial_clear it. A trial with no
- * reply at all, or with more errors than PROFILER_ERRORS_MAX of its replies, has failed; replies
- * of 503 are no errors. */
+ * s, user_namespace and rps_core from the target): load, counters, CPU use, wire bytes. The target
+ * goes on. trial_clear it. A trial with no reply at all, or with more errors than
+ * PROFILER_ERRORS_MAX of its replies, has failed; replies of 503 are no errors. */
 #define PROFILER_ERRORS_MAX 0.001
 void profiler_measure(struct target *target, const struct trial_settings *s, struct trial *t,
                       volatile const int *stop);

@@ -1,36 +1,19 @@
 /*
- * QEMU as a child: found in PATH, told everything on its command line, given no file to write.
- *
- * It dies with this process (parent-death signal), is in a process group of its own so that Ctrl-C
- * at a terminal reaches only us, and inherits no descriptor but its console, its tap and what its
- * guest is read from.
+ * QEMU as a child: found in PATH, told everything on its command line, given no file to write, and
+ * no descriptor but its console, its tap and what its guest is read from.
  */
 #include "profiler/internal.h"
 #include "runtime/abi/start.h"
-#include <errno.h>
-#include <fcntl.h>
-#include <sched.h>
-#include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 #define QEMU_NAME          "qemu-system-x86_64"
 #define QEMU_ARGUMENTS_MAX 64
 
 int profiler_qemu_find(char *path, size_t bytes, char *why, size_t why_bytes) {
-    const char *folders = getenv("PATH");
-
-    for (const char *at = folders ? folders : "/usr/bin:/bin"; *at;) {
-        size_t n = strcspn(at, ":");
-        if (n && (size_t)snprintf(path, bytes, "%.*s/" QEMU_NAME, (int)n, at) < bytes &&
-            access(path, X_OK) == 0)
-            return 0;
-        at += n + (at[n] == ':');
-    }
+    if (profiler_find_tool(QEMU_NAME, "", path, bytes) == 0)
+        return 0;
     return profiler_fail(why, why_bytes,
                          QEMU_NAME " is not installed (Debian package qemu-system-x86)");
 }
@@ -96,76 +79,18 @@ static void compose(struct command *c, const char *path, const struct profiler_q
     c->argv[c->count] = NULL;
 }
 
-/* In the child: becomes QEMU, or writes errno into `failure`. */
-static _Noreturn void become(const struct command *c, const struct profiler_qemu *q, pid_t parent,
-                             int output, int failure) {
-    sigset_t none;
-    int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
-
-    /* A process group of its own, so that a terminal's ^C reaches only the caller; but the caller's
-     * session: another would be another scheduling group (autogroup), and QEMU would then share its
-     * core evenly with the idle-class spinner instead of pushing it aside (load_spinner_start). */
-    setpgid(0, 0);
-    sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, NULL);
-    signal(SIGPIPE, SIG_DFL);
-    if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != parent)
-        _exit(1);
-    if (q->core >= 0) {
-        cpu_set_t set;
-        CPU_ZERO(&set);
-        CPU_SET((size_t)q->core, &set);
-        sched_setaffinity(0, sizeof set, &set);
-    }
-    if (null >= 0 && dup2(null, STDIN_FILENO) >= 0 && dup2(output, STDOUT_FILENO) >= 0 &&
-        dup2(output, STDERR_FILENO) >= 0 && close_range(3, ~0u, CLOSE_RANGE_CLOEXEC) == 0 &&
-        (q->tap_fd < 0 || fcntl(q->tap_fd, F_SETFD, 0) == 0) &&
-        (q->guest->fd < 0 || fcntl(q->guest->fd, F_SETFD, 0) == 0))
-        execv(c->argv[0], (char *const *)c->argv);
-    int error = errno;
-    _exit(write(failure, &error, sizeof error) == sizeof error ? 1 : 2);
-}
-
 pid_t profiler_qemu_start(const struct profiler_qemu *q, int *serial_fd, char *why,
                           size_t why_bytes) {
     struct command command;
+    const struct profiler_spawn spawn = {
+        .argv = command.argv, .core = q->core, .keep = {q->tap_fd, q->guest->fd}};
     char path[512];
-    int console[2], failure[2], error = 0;
-    pid_t parent = getpid();
 
     *serial_fd = -1;
     if (profiler_qemu_find(path, sizeof path, why, why_bytes) != 0)
         return -1;
     compose(&command, path, q);
-    if (pipe2(console, O_CLOEXEC) != 0)
-        return profiler_fail(why, why_bytes, "no pipe for QEMU: %s", strerror(errno));
-    if (pipe2(failure, O_CLOEXEC) != 0) {
-        profiler_fail(why, why_bytes, "no pipe for QEMU: %s", strerror(errno));
-        close(console[0]);
-        close(console[1]);
-        return -1;
-    }
-    pid_t pid = fork();
-    if (pid == 0)
-        become(&command, q, parent, console[1], failure[1]);
-    if (pid < 0)
-        error = errno;
-    close(console[1]);
-    close(failure[1]);
-    /* Ends at once when exec closes the other end. */
-    if (pid > 0 && read(failure[0], &error, sizeof error) == sizeof error) {
-        while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
-            ;
-        pid = -1;
-    }
-    close(failure[0]);
-    if (pid < 0) {
-        close(console[0]);
-        return profiler_fail(why, why_bytes, "%s cannot be started: %s", path, strerror(error));
-    }
-    fcntl(console[0], F_SETFL, O_NONBLOCK);
-    *serial_fd = console[0];
-    return pid;
+    return profiler_spawn(&spawn, serial_fd, why, why_bytes);
 }
 
 void profiler_qemu_exit_text(int status, char *text, size_t bytes) {

@@ -2,13 +2,14 @@
  * What is known of this machine and of the programs on it, before anything is measured.
  */
 #include "profiler/internal.h"
-#include <fcntl.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/utsname.h>
-#include <sys/wait.h>
 #include <unistd.h>
+
+#define TOOL_SECONDS     10.0
+#define GUEST_MEMORY_MIB 128
 
 #ifndef NOM_DEBUG_BUILD
 #define NOM_DEBUG_BUILD 0
@@ -50,27 +51,59 @@ static void cpuinfo(const char *key, char *value, size_t bytes) {
 /* First line that QEMU prints for --version; "" without QEMU. */
 static void qemu_version(char *version, size_t bytes) {
     char path[512], why[128], text[512];
-    int out[2];
-    ssize_t n, have = 0;
+    const char *argv[] = {path, "--version", NULL};
+    const struct profiler_spawn qemu = {.argv = argv, .core = -1};
 
     version[0] = '\0';
-    if (profiler_qemu_find(path, sizeof path, why, sizeof why) != 0 || pipe2(out, O_CLOEXEC) != 0)
-        return;
-    pid_t pid = fork();
-    if (pid == 0) {
-        dup2(out[1], STDOUT_FILENO);
-        execl(path, path, "--version", (char *)NULL);
-        _exit(127);
-    }
-    close(out[1]);
-    while (pid > 0 && have < (ssize_t)sizeof text - 1 &&
-           (n = read(out[0], text + have, sizeof text - 1 - (size_t)have)) > 0)
-        have += n;
-    close(out[0]);
-    text[have] = '\0';
-    if (pid > 0)
-        waitpid(pid, NULL, 0);
-    snprintf(version, bytes, "%.*s", (int)strcspn(text, "\n"), text);
+    if (profiler_qemu_find(path, sizeof path, why, sizeof why) == 0 &&
+        profiler_run(&qemu, TOOL_SECONDS, text, sizeof text, why, sizeof why) == 0)
+        snprintf(version, bytes, "%.*s", (int)strcspn(text, "\n"), text);
+}
+
+/* What is peculiar to a guest, or to a process. */
+static void guest_settings(const struct profiler_paths *paths, const char *accel,
+                           struct trial_settings *s) {
+    struct profiler_probe tap;
+    char detail[256];
+
+    snprintf(s->accel, sizeof s->accel, "%s", accel);
+    profiler_probe("tap", &tap);
+    snprintf(s->network, sizeof s->network, "%s", tap.works ? "tap" : "user");
+    s->user_namespace = tap.works && tap.user_namespace;
+    s->memory_mib = GUEST_MEMORY_MIB;
+    qemu_version(s->qemu_version, sizeof s->qemu_version);
+    if (strcmp(s->target, "nom") == 0)
+        profiler_build_id(paths->kernel, s->kernel_build_id);
+    else if (strcmp(s->target, "linux") == 0)
+        profiler_linux_find(paths, s->guest_kernel, detail, sizeof detail);
+    else
+        profiler_osv_find(paths, s->guest_kernel, detail, sizeof detail);
+}
+
+static void process_settings(struct trial_settings *s) {
+    struct profiler_probe veth;
+
+    snprintf(s->accel, sizeof s->accel, "none");
+    snprintf(s->network, sizeof s->network, "veth");
+    profiler_probe("veth", &veth);
+    s->user_namespace = veth.user_namespace;
+    if (veth.rps)
+        s->rps_core = s->client_core;
+}
+
+/* The binary that runs; of an OSv image we know none. */
+static const char *app_file(const struct profiler_paths *paths, const char *floor) {
+    const struct {
+        const char *floor, *path;
+    } files[] = {{"nom", paths->app_elf},
+                 {"hosted", paths->hosted},
+                 {"host", paths->sockets},
+                 {"linux", paths->linux_guest}};
+
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++)
+        if (strcmp(files[i].floor, floor) == 0)
+            return files[i].path;
+    return "";
 }
 
 void profiler_settings_default(const struct profiler_paths *paths, const char *app,
@@ -78,13 +111,10 @@ void profiler_settings_default(const struct profiler_paths *paths, const char *a
                                struct trial_settings *s) {
     struct utsname host;
     int32_t cores[2];
-    char why[128];
 
     memset(s, 0, sizeof *s);
     snprintf(s->app, sizeof s->app, "%s", app);
     snprintf(s->target, sizeof s->target, "%s", floor->name);
-    snprintf(s->accel, sizeof s->accel, "%s", floor->guest ? accel : "none");
-    snprintf(s->network, sizeof s->network, "%s", profiler_network(why, sizeof why));
     snprintf(s->client, sizeof s->client, "nom");
     snprintf(s->load, sizeof s->load, "single");
     s->connections = 1;
@@ -92,7 +122,6 @@ void profiler_settings_default(const struct profiler_paths *paths, const char *a
     s->seconds = 1.5;
     s->warmup_seconds = 0.3;
     s->vcpus = 1;
-    s->memory_mib = 128;
     snprintf(s->path, sizeof s->path, "/index.html");
     s->debug_build = NOM_DEBUG_BUILD;
     s->session_nice = profiler_session_nice();
@@ -103,9 +132,11 @@ void profiler_settings_default(const struct profiler_paths *paths, const char *a
         s->io_core = s->client_core = cores[1];
         s->spinner = true;
     }
-    profiler_build_id(paths->app_elf, s->app_build_id);
-    profiler_build_id(paths->kernel, s->kernel_build_id);
-    qemu_version(s->qemu_version, sizeof s->qemu_version);
+    if (floor->guest)
+        guest_settings(paths, accel, s);
+    else
+        process_settings(s);
+    profiler_build_id(app_file(paths, floor->name), s->app_build_id);
     cpuinfo("model name", s->cpu_model, sizeof s->cpu_model);
     if (uname(&host) == 0)
         snprintf(s->host_kernel, sizeof s->host_kernel, "%s %.60s", host.sysname, host.release);

@@ -1,13 +1,13 @@
 /*
- * A guest's life: network, QEMU, ready, pinned; then it runs until it ends or is stopped.
+ * A target's life: network, QEMU or the app's process, ready, pinned; then it runs until it ends or
+ * is stopped. What is peculiar to guests and to processes is in guest.c and process.c.
  *
- *   none --target_start--> running --QEMU ends (seen by target_pump)--> ended
+ *   none --target_start--> running --it ends (seen by target_pump)--> ended
  *   running, ended, or half started --target_stop--> none
  *
  * Whatever was got on the way is in struct target, and target_stop gives all of it back.
  */
 #include "profiler/internal.h"
-#include <arpa/inet.h>
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
@@ -64,18 +64,19 @@ int target_pump(struct target *t, int *status) {
     return -1;
 }
 
-int profiler_target_boot(struct target *t, const struct profiler_qemu *qemu, char *why,
-                         size_t why_bytes) {
-    pid_t pid = profiler_qemu_start(qemu, &t->serial_fd, why, why_bytes);
+bool profiler_target_is_process(const struct target *t) {
+    const struct profiler_floor *floor = profiler_floor_find(t->settings.target);
 
-    t->pid = pid > 0 ? pid : 0;
-    return pid > 0 ? 0 : -1;
+    return floor && !floor->guest;
 }
 
 void profiler_target_ended(const struct target *t, char *why, size_t why_bytes) {
     char meaning[96], last[160];
 
-    profiler_qemu_exit_text(t->exit_status, meaning, sizeof meaning);
+    if (profiler_target_is_process(t))
+        profiler_process_exit_text(t->settings.app, t->exit_status, meaning, sizeof meaning);
+    else
+        profiler_qemu_exit_text(t->exit_status, meaning, sizeof meaning);
     if (t->serial_log && profiler_serial_find(t->serial_log, GIVEN_UP))
         snprintf(meaning, sizeof meaning, "KVM gave the machine up (" GIVEN_UP ")");
     profiler_serial_last(t->serial_log ? t->serial_log : "", last, sizeof last);
@@ -99,95 +100,15 @@ int profiler_target_wait(struct target *t, const char *prefix, double timeout_se
         }
         if (profiler_now_s() > deadline_s) {
             profiler_serial_last(t->serial_log ? t->serial_log : "", last, sizeof last);
-            return profiler_fail(why, why_bytes, "the guest was not ready within %g s; %s%s",
-                                 timeout_seconds, last[0] ? "it last said: " : "it said nothing",
-                                 last);
+            return profiler_fail(why, why_bytes, "the %s was not ready within %g s; %s%s",
+                                 profiler_target_is_process(t) ? "app" : "guest", timeout_seconds,
+                                 last[0] ? "it last said: " : "it said nothing", last);
         }
         struct pollfd serial = {.fd = t->serial_fd, .events = POLLIN};
         poll(&serial, 1, WAIT_MS);
         if (serial.revents & POLLHUP) /* its console is closed: it is about to end */
             poll(NULL, 0, 1);
     }
-}
-
-static struct sockaddr_in address_of(const char *ip, int port) {
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
-
-    inet_pton(AF_INET, ip, &address.sin_addr);
-    return address;
-}
-
-/* What is needed until QEMU has taken it up: a tap, or two ports. -1: none. */
-struct network {
-    int tap_fd, service_fd, control_fd;
-};
-
-static void network_release(struct network *n) {
-    int *fds[] = {&n->tap_fd, &n->service_fd, &n->control_fd};
-
-    for (size_t i = 0; i < sizeof fds / sizeof *fds; i++) {
-        if (*fds[i] >= 0)
-            close(*fds[i]);
-        *fds[i] = -1;
-    }
-}
-
-/* Makes the network that the settings name. */
-static int network_start(struct target *t, struct network *n, struct profiler_qemu *qemu, char *why,
-                         size_t why_bytes) {
-    snprintf(t->network, sizeof t->network, "%s", t->settings.network);
-    if (strcmp(t->network, "tap") == 0) {
-        if (profiler_namespace_enter(&t->home_netns, why, why_bytes) != 0)
-            return -1;
-        qemu->tap_fd = n->tap_fd = profiler_tap_open(why, why_bytes);
-        if (n->tap_fd < 0)
-            return -1;
-        snprintf(t->interface, sizeof t->interface, PROFILER_INTERFACE);
-        t->service = address_of(PROFILER_GUEST_IP, PROFILER_SERVICE_PORT);
-        t->control = address_of(PROFILER_GUEST_IP, PROFILER_CONTROL_PORT);
-        return 0;
-    }
-    if (strcmp(t->network, "user") != 0)
-        return profiler_fail(why, why_bytes, "no such network: %s (tap or user)", t->network);
-    qemu->service_port = profiler_port_hold(&n->service_fd);
-    qemu->control_port = profiler_port_hold(&n->control_fd);
-    if (qemu->service_port <= 0 || qemu->control_port <= 0)
-        return profiler_fail(why, why_bytes, "no free port on loopback");
-    t->service = address_of("127.0.0.1", qemu->service_port);
-    t->control = address_of("127.0.0.1", qemu->control_port);
-    return 0;
-}
-
-/* nom's own guest. */
-static int nom_compose(const struct profiler_paths *paths, const struct trial_settings *s,
-                       struct profiler_guest *guest, char *why, size_t why_bytes) {
-    bool tap = strcmp(s->network, "tap") == 0;
-
-    (void)why;
-    (void)why_bytes;
-    snprintf(guest->kernel, sizeof guest->kernel, "%s", paths->kernel);
-    snprintf(guest->initrd, sizeof guest->initrd, "%s", paths->initrd);
-    snprintf(guest->append, sizeof guest->append,
-             "%s --ip %s --delay-us %.3f --kick %s --control-port %d", s->app,
-             tap ? PROFILER_GUEST_IP "/24"
-                 : PROFILER_USER_IP "/24 --gateway " PROFILER_USER_GATEWAY,
-             s->delay_us, s->kick == NOM_KICK_STRICT ? "strict" : "natural", PROFILER_CONTROL_PORT);
-    return 0;
-}
-
-static int compose(const struct profiler_paths *paths, const struct trial_settings *s,
-                   struct profiler_guest *guest, char *why, size_t why_bytes) {
-    static const struct {
-        const char *floor;
-        int (*compose)(const struct profiler_paths *, const struct trial_settings *,
-                       struct profiler_guest *, char *, size_t);
-    } guests[] = {
-        {"nom", nom_compose}, {"linux", profiler_linux_compose}, {"osv", profiler_osv_compose}};
-
-    for (size_t i = 0; i < sizeof guests / sizeof *guests; i++)
-        if (strcmp(guests[i].floor, s->target) == 0)
-            return guests[i].compose(paths, s, guest, why, why_bytes);
-    return profiler_fail(why, why_bytes, "no guest is called %s", s->target);
 }
 
 static int start_spinner(struct target *t, char *why, size_t why_bytes) {
@@ -201,41 +122,44 @@ static int start_spinner(struct target *t, char *why, size_t why_bytes) {
     return 0;
 }
 
+/* W and kick mean something on this floor, or are 0. */
+static int check_settings(const struct profiler_floor *floor, const struct trial_settings *s,
+                          char *why, size_t why_bytes) {
+    if (!floor)
+        return profiler_fail(why, why_bytes, "no such floor: %s", s->target);
+    if (!floor->adapts && (s->delay_us != 0 || s->kick != NOM_KICK_NATURAL))
+        return profiler_fail(why, why_bytes, "%s has no batching: W is 0 there, the kick natural",
+                             floor->name);
+    return 0;
+}
+
 int target_start(struct target *t, const struct profiler_paths *paths,
                  const struct trial_settings *s, const struct target_options *options,
                  volatile const int *stop, char *why, size_t why_bytes) {
+    const struct profiler_floor *floor = profiler_floor_find(s->target);
     char ready[TRIAL_NAME_BYTES + 16];
     double timeout_seconds = options && options->ready_timeout_seconds > 0
                                  ? options->ready_timeout_seconds
                                  : READY_TIMEOUT_SECONDS;
-    struct network network = {.tap_fd = -1, .service_fd = -1, .control_fd = -1};
-    struct profiler_guest guest = {.fd = -1};
-    struct profiler_qemu qemu = {.guest = &guest,
-                                 .accel = s->accel,
-                                 .vcpus = s->vcpus,
-                                 .memory_mib = s->memory_mib,
-                                 .tap_fd = -1,
-                                 .core = s->io_core};
+    int held[2] = {-1, -1};
 
     memset(t, 0, sizeof *t);
     t->serial_fd = t->home_netns = -1;
     t->settings = *s;
     snprintf(ready, sizeof ready, "%s: ready", s->app);
-    int result = network_start(t, &network, &qemu, why, why_bytes);
+    int result = check_settings(floor, s, why, why_bytes);
     if (result == 0)
-        result = compose(paths, s, &guest, why, why_bytes);
-    if (options && options->kernel_arguments)
-        snprintf(guest.append, sizeof guest.append, "%s", options->kernel_arguments);
-    if (result == 0)
-        result = profiler_target_boot(t, &qemu, why, why_bytes);
+        result = floor->guest ? profiler_guest_start(t, paths, held, why, why_bytes)
+                              : profiler_process_start(t, paths, why, why_bytes);
     if (result == 0)
         result = profiler_target_wait(t, ready, timeout_seconds, stop, why, why_bytes);
-    if (guest.fd >= 0)
-        close(guest.fd);
-    network_release(&network); /* QEMU has its own; so the tap ends with QEMU */
+    for (size_t i = 0; i < 2; i++)
+        if (held[i] >= 0)
+            close(held[i]);
     if (result != 0)
         return -1;
-    profiler_pin_target(t->pid, s);
+    if (floor->guest)
+        profiler_pin_target(t->pid, s);
     return start_spinner(t, why, why_bytes);
 }
 

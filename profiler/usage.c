@@ -2,9 +2,9 @@
  * Who used the processors, and what went over the wire, up to now. A trial is called noisy on this
  * evidence alone, never on its result.
  *
- * Others' use is what all cores did less what QEMU, the client, the spinner and this process did.
- * The client is a process group that its first process leads. Steal counts: another machine used
- * our core. A process that is gone counts as 0 from then on; callers sample while theirs live.
+ * Others' use is what all cores did less what the target, the client, the spinner and this process
+ * did. The client is a process group that its first process leads. Steal counts: another machine
+ * used our core. A process that is gone counts as 0 from then on; callers sample while theirs live.
  */
 #include "profiler/internal.h"
 #include <dirent.h>
@@ -79,8 +79,8 @@ static double machine_busy_s(void) {
 void profiler_usage_sample(const struct target *t, pid_t client, struct profiler_usage *u) {
     u->at_s = profiler_now_s();
     u->busy_s = machine_busy_s();
-    u->qemu_s = process_cpu_s(t->pid);
-    u->vcpu_s = vcpu_cpu_s(t->pid);
+    u->guest_s = process_cpu_s(t->pid);
+    u->vcpu_s = profiler_target_is_process(t) ? u->guest_s : vcpu_cpu_s(t->pid);
     u->client_s = group_cpu_s(client);
     u->own_s = process_cpu_s(getpid());
     u->spinner_s = process_cpu_s(t->spinner);
@@ -89,7 +89,7 @@ void profiler_usage_sample(const struct target *t, pid_t client, struct profiler
 
 double profiler_usage_other(const struct profiler_usage *from, const struct profiler_usage *to) {
     double all = to->busy_s - from->busy_s;
-    double ours = to->qemu_s - from->qemu_s + to->client_s - from->client_s + to->own_s -
+    double ours = to->guest_s - from->guest_s + to->client_s - from->client_s + to->own_s -
                   from->own_s + to->spinner_s - from->spinner_s;
     double seconds = to->at_s - from->at_s;
 
