@@ -51,6 +51,7 @@ NOMCTL_OBJ := $(NOMCTL_SRC:%.c=$(BUILD)/host/%.o)
 TESTS := $(TEST_SRC:tests/unit/%.c=$(BUILD)/tests/unit/%)
 GUEST_HELPERS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/guest/*.c))
 CLI_HELPERS := $(patsubst tests/cli/%.c,$(BUILD)/tests/cli/%,$(wildcard tests/cli/*.c))
+HOSTED_HELPERS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/hosted/*.c))
 
 # ---- the app side on Linux: hosted (a process with its own stack), and on a link in memory ----
 # Each floor compiles the same sources anew; the folder of <floor_tsc.h> chooses the floor's clock.
@@ -114,7 +115,7 @@ guest:
 else
 guest: $(LIB)/nom.elf $(APP_ELF) $(LINUX_ELF) $(LIB)/initrd.cpio $(BUILD)/tests/initrd.cpio
 endif
-tests: $(TESTS) $(GUEST_HELPERS) $(CLI_HELPERS)
+tests: $(TESTS) $(GUEST_HELPERS) $(CLI_HELPERS) $(HOSTED_HELPERS)
 
 help:
 	@sed -n '/^# /{s/^# //p;/^ *$$/q}; /^#$$/d; /^ifeq/q' Makefile
@@ -163,13 +164,17 @@ $(LIB)/hosted/$(1): $(patsubst %.c,$(BUILD)/hosted/%.o,$(wildcard workloads/$(1)
 	$$(CC) $$(HOST_LDFLAGS) $$^ -lm -o $$@
 endef
 $(foreach a,$(HOSTED_APPS),$(eval $(call HOSTED_RULE,$(a))))
-# What knows sockets takes the place of main.c and serve.c.
+# Apps of tests, on the hosted floor.
+$(BUILD)/tests/hosted/%: $(BUILD)/hosted/tests/hosted/%.o $(BUILD)/libhosted.a
+	@mkdir -p $(@D)
+	$(CC) $(HOST_LDFLAGS) $^ -lm -o $@
+# What knows sockets takes the place of main.c, serve.c and connection.c.
 define SOCKETS_RULE
-$(LIB)/sockets/$(1): $(patsubst %.c,$(BUILD)/hosted/%.o,$(filter-out %/main.c %/serve.c,\
+$(LIB)/sockets/$(1): $(patsubst %.c,$(BUILD)/hosted/%.o,$(filter-out %/main.c %/serve.c %/connection.c,\
   $(wildcard workloads/$(1)/*.c)) $(wildcard workloads/$(1)/sockets/*.c)) $(BUILD)/libhosted.a
 	@mkdir -p $$(@D)
 	$$(CC) $$(HOST_LDFLAGS) $$^ -lm -o $$@
-$(LIB)/linux-guest/$(1): $(patsubst %.c,$(BUILD)/hosted/%.o,$(filter-out %/main.c %/serve.c,\
+$(LIB)/linux-guest/$(1): $(patsubst %.c,$(BUILD)/hosted/%.o,$(filter-out %/main.c %/serve.c %/connection.c,\
   $(wildcard workloads/$(1)/*.c)) $(wildcard workloads/$(1)/sockets/*.c)) $(BUILD)/libhosted.a
 	@mkdir -p $$(@D)
 	$$(CC) -static $$(HOST_LDFLAGS) $$^ -lm -o $$@
@@ -224,6 +229,26 @@ replayers: $(FUZZ_ALL:%=$(FUZZ)/replay_%)
 SECONDS ?= 600
 fuzz: $(FUZZERS:%=$(FUZZ)/fuzz_%)
 	tests/fuzz/run $(FUZZ) $(SECONDS) $(FUZZERS)
+
+# ---- tests on a link in memory: nhttpd on one end, a client on the other ----
+# lwIP is one per program, so the client's is a second copy, whose global names get the prefix peer_.
+# Names of the compiler's own keep theirs.
+MEMORY_TEST_SRC := $(wildcard tests/memory/test_*.c)
+MEMORY_HELP_SRC := $(filter-out $(MEMORY_TEST_SRC) tests/memory/client.c,$(wildcard tests/memory/*.c)) \
+  $(filter-out %/main.c,$(wildcard workloads/nhttpd/*.c))
+MEMORY_HELP_OBJ := $(MEMORY_HELP_SRC:%.c=$(BUILD)/memory/%.o)
+MEMORY_TESTS := $(MEMORY_TEST_SRC:tests/memory/%.c=$(BUILD)/tests/memory/%)
+tests: $(MEMORY_TESTS)
+
+$(BUILD)/memory/peer.o: $(BUILD)/memory/tests/memory/client.o $(MEMORY_OBJ)
+	ld -r $^ -o $@.whole
+	nm --defined-only -g $@.whole | awk '$$3 !~ /^(client_|_+(asan|ubsan|sanitizer|sancov|llvm|gcov)_|asan[.]|sancov[.]|DW[.])/ \
+	  { print $$3, "peer_" $$3 }' | sort -u >$@.names
+	objcopy --redefine-syms=$@.names $@.whole $@
+	@rm -f $@.whole
+$(BUILD)/tests/memory/%: $(BUILD)/memory/tests/memory/%.o $(MEMORY_HELP_OBJ) $(BUILD)/memory/peer.o $(BUILD)/libmemory.a
+	@mkdir -p $(@D)
+	$(CC) $(HOST_LDFLAGS) $^ -lm -lcmocka -o $@
 
 # Programs that tests of the command line use: a database to read, a control port to talk to.
 $(BUILD)/tests/cli/%: $(BUILD)/host/tests/cli/%.o $(BUILD)/libparts.a $(BUILD)/libhost.a

@@ -16,6 +16,7 @@
 #include "lwip/priv/tcp_priv.h"
 #include "lwip/prot/tcp.h"
 #include "netif/ethernet.h"
+#include "runtime/net/park.h"
 #include "runtime/platform/platform.h"
 #include <string.h>
 
@@ -80,6 +81,7 @@ void net_ethernet_input(struct net_ethernet *e, const struct nic_rx_frame *frame
     } else {
         netif.chksum_flags |= NETIF_CHECKSUM_CHECK_TCP;
     }
+    net_park_frame(frame->data, frame->bytes);
     ethernet_input(p, &netif);
 }
 

@@ -16,6 +16,7 @@
 #include "lwip/tcp.h"
 #include "runtime/net/batch.h"
 #include "runtime/net/ethernet.h"
+#include "runtime/net/park.h"
 #include "runtime/net/pool.h"
 #include "runtime/platform/nic.h"
 #include "runtime/platform/platform.h"
@@ -134,6 +135,9 @@ void net_counters(struct nom_net_counters *out) {
 
 bool net_nothing_to_wait_for(void) {
     uint32_t seen = 0;
+    if (net_parked() > 0) {
+        return false;
+    }
     for (const struct tcp_pcb *pcb = tcp_active_pcbs; pcb != NULL; pcb = pcb->next) {
         bool peer_is_done =
             pcb->state == CLOSE_WAIT || pcb->state == CLOSING || pcb->state == LAST_ACK;
@@ -173,6 +177,7 @@ static void tick(uint64_t now_tsc) {
     }
     if (net.ticks % (TCP_TMR_INTERVAL * 1000u / TICK_US) == 0) {
         tcp_tmr();
+        net_park_idle();
     }
     if (net.ticks % (ARP_TMR_INTERVAL * 1000u / TICK_US) == 0) {
         etharp_tmr();

@@ -58,7 +58,10 @@ restart() {
 @test "nhttpd: a slow reader that has ended its side gets all of it" { web slow 1048576 12; }
 @test "nhttpd: a client that is still sending hears why it is refused" { web body 100000 20; }
 @test "nhttpd: garbage" { web garbage 1 500; }
-@test "nhttpd: more connections than its pool are told 503" { web crowd 1100 1024; }
+@test "nhttpd: 3,000 idle connections beside busy ones" { web idle 3000 20000; }
+@test "nhttpd: half requests on more connections than there are work areas lock nobody out" {
+    web loris 1100 60
+}
 @test "nhttpd: 4 times 20,000 short connections are all served" {
     for turn in 1 2 3 4; do
         web churn 20000 16 || { echo "turn $turn"; return 1; }
@@ -90,6 +93,13 @@ no_calls_while_serving() {
     grep -q "control port off, delay 100 us, natural" "$console"
 }
 
+@test "nhttpd: more connections than --connections are told 503" {
+    restart --connections 64
+    web crowd 100 64
+    web crowd 64 64
+    web churn 2000 32
+}
+
 @test "nhttpd: bad arguments: one line, status 2" {
     guest_stop
     refuses() { # LINE ARGUMENT...
@@ -110,8 +120,11 @@ no_calls_while_serving() {
     refuses "bad value for --delay-us: 1001" --ip "$ip/24" --delay-us 1001
     refuses "bad value for --delay-us: nan" --ip "$ip/24" --delay-us nan
     refuses "bad value for --kick: hard" --ip "$ip/24" --kick hard
+    refuses "bad value for --connections: 0" --ip "$ip/24" --connections 0
+    refuses "bad value for --connections: 16001" --ip "$ip/24" --connections 16001
+    refuses "bad value for --connections: 2.5" --ip "$ip/24" --connections 2.5
     refuses "--port and --control-port are both 80" --ip "$ip/24" --control-port 80
-    refuses "no option --speed (--ip --gateway --port --delay-us --kick --control-port)" --speed 9
+    refuses "no option --speed (--ip --gateway --port --connections --delay-us --kick --control-port)" --speed 9
 }
 
 @test "nhttpd: under KVM" {

@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -354,6 +355,65 @@ static void crowd(uint64_t count, uint64_t most) {
     die("not served again");
 }
 
+static int *dial_many(uint64_t count) {
+    int *fd = calloc(count, sizeof *fd);
+    if (!fd)
+        die("no memory");
+    for (uint64_t i = 0; i < count; i++)
+        fd[i] = dial(80);
+    return fd;
+}
+
+static void close_many(int *fd, uint64_t count) {
+    for (uint64_t i = 0; i < count; i++)
+        close(fd[i]);
+    free(fd);
+}
+
+/* Each of `count` connections asks after a while of silence, in which 32 others make `requests`
+ * requests; twice, for those that were set aside come back. */
+static void idle(uint64_t count, uint64_t requests_beside) {
+    static struct reader r;
+    int *fd = dial_many(count);
+    for (int turn = 0; turn < 2; turn++) {
+        usleep(500000);
+        serve_all(requests_beside, 32, true);
+        for (uint64_t i = 0; i < count; i++) {
+            r = (struct reader){.fd = fd[i]};
+            ask(r.fd, "GET", i);
+            read_reply(&r, i);
+        }
+    }
+    close_many(fd, count);
+}
+
+/* `count` connections each send half a request, then dribble. They must not keep others from being
+ * served for longer than WAIT_S, and must all be closed in the end. */
+static void loris(uint64_t count, uint64_t most_s) {
+    static struct reader r;
+    int *fd = dial_many(count);
+    for (uint64_t i = 0; i < count; i++)
+        put(fd[i], "GET / HTTP/1.1\r\nHost: ", 22);
+    r = (struct reader){.fd = dial(80)};
+    ask(r.fd, "GET", 3000);
+    struct pollfd served = {.fd = r.fd, .events = POLLIN};
+    for (uint64_t turn = 0; poll(&served, 1, 500) == 0; turn++)
+        for (uint64_t i = 0; i < count; i++)
+            (void)send(fd[i], "a", 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+    read_reply(&r, 3000);
+    close(r.fd);
+    uint64_t until_us = now_us() + most_s * 1000000;
+    for (uint64_t i = 0; i < count; i++) {
+        struct pollfd ended = {.fd = fd[i], .events = POLLIN};
+        int64_t left_us = (int64_t)(until_us - now_us());
+        char byte;
+        if (poll(&ended, 1, left_us > 0 ? (int)(left_us / 1000) : 0) != 1 ||
+            recv(fd[i], &byte, 1, 0) > 0)
+            die("connection %llu was not closed", (unsigned long long)i);
+    }
+    close_many(fd, count);
+}
+
 /* Half the bytes of random messages to the control port are noise: error replies or none, no
  * effect, and the next client is answered. */
 static void control(uint64_t port, uint64_t count) {
@@ -413,8 +473,13 @@ int main(int argc, char **argv) {
         {"sizes", sizes},      {"stalls", stalls},     {"pipeline", pipeline},
         {"slow", slow_reader}, {"body", refused_body}, {"garbage", garbage},
         {"churn", churn},      {"requests", requests}, {"crowd", crowd},
-        {"control", control},
+        {"control", control},  {"idle", idle},         {"loris", loris},
     };
+    struct rlimit files;
+    if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+        files.rlim_cur = files.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &files);
+    }
     if (argc < 3 || inet_pton(AF_INET, argv[1], &server.sin_addr) != 1)
         die("usage: web ADDRESS TEST [NUMBER [NUMBER]]");
     for (size_t i = 0; i < sizeof tests / sizeof *tests; i++)

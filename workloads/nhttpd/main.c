@@ -27,6 +27,7 @@ struct options {
     struct net_config net;
     const char *address;         /* as given, with its length of the prefix */
     uint16_t port, control_port; /* control 0: off */
+    uint32_t connections;
 };
 
 static struct http_site site;
@@ -61,6 +62,13 @@ static int set_option(struct options *o, const char *name, const char *value, bo
         return port_number(value, &o->port);
     if (strcmp(name, "--control-port") == 0)
         return port_number(value, &o->control_port);
+    if (strcmp(name, "--connections") == 0) {
+        double count;
+        if (number(value, 1, SERVE_CONNECTIONS_MAX, &count) != 0)
+            return -1;
+        o->connections = (uint32_t)count;
+        return count == (double)o->connections ? 0 : -1;
+    }
     if (strcmp(name, "--delay-us") == 0)
         return number(value, 0, NOM_DELAY_US_MAX, &o->net.delay_us);
     if (strcmp(name, "--kick") == 0) {
@@ -72,7 +80,7 @@ static int set_option(struct options *o, const char *name, const char *value, bo
 }
 
 static int parse(struct options *o, int argc, char **argv) {
-    *o = (struct options){.port = 80};
+    *o = (struct options){.port = 80, .connections = SERVE_CONNECTIONS_MAX};
     for (int i = 1; i < argc; i += 2) {
         bool known;
         if (i + 1 == argc) {
@@ -83,8 +91,8 @@ static int parse(struct options *o, int argc, char **argv) {
             if (known)
                 plat_log(APP ": bad value for %s: %s", argv[i], argv[i + 1]);
             else
-                plat_log(APP ": no option %s (--ip --gateway --port --delay-us --kick "
-                             "--control-port)",
+                plat_log(APP ": no option %s (--ip --gateway --port --connections --delay-us "
+                             "--kick --control-port)",
                          argv[i]);
             return -1;
         }
@@ -143,7 +151,7 @@ static void serve(void) {
         if ((int64_t)(now_tsc - next_tsc) < 0)
             continue;
         next_tsc = now_tsc + tick_tsc;
-        serve_retry();
+        serve_tick();
         if (++ticks % LOAD_WINDOW_TICKS == 0)
             load = serve_active();
         if (adapt_tick(&adapt, plat_now_us(), load))
@@ -163,8 +171,8 @@ int plat_main(int argc, char **argv) {
         return STATUS_FAILED;
     }
     adapt_init(&adapt, APP, o.net.delay_us, o.net.kick);
-    if (serve_open(o.port, &site) != 0) {
-        plat_log(APP ": cannot listen at port %u", o.port);
+    if (serve_open(o.port, o.connections, &site, why, sizeof why) != 0) {
+        plat_log(APP ": %s", why);
         return STATUS_FAILED;
     }
     if (o.control_port) {

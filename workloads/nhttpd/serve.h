@@ -1,17 +1,24 @@
 /*
  * nhttpd over lwIP's raw API: accepts connections, carries bytes between them and http.h.
  *
- * Connections come from a fixed pool; one more than SERVE_CONNECTIONS_MAX is answered 503 when its
- * request comes, and closed. Nothing here allocates.
+ * Connections and work areas (http.h) come from pools that are taken from the floor at start, by
+ * the number of connections asked for; nothing here allocates later. One connection more is
+ * answered 503 when its request comes, and closed. Work areas are fewer than connections: who
+ * finds none waits in line, his bytes unread. So that nobody waits for ever, a connection that
+ * holds one and gets nowhere is closed after SERVE_HOLD_S.
  */
 #ifndef NHTTPD_SERVE_H
 #define NHTTPD_SERVE_H
 
 #include "workloads/nhttpd/http.h"
 
-#define SERVE_CONNECTIONS_MAX 1024u
-#define SERVE_IDLE_S          60u /* without a request or any progress of a reply: closed */
-#define SERVE_LINGER_S        2u  /* to hear out a client whose request was refused unread */
+/* Beside these lwIP has places for those being refused or closed (lwipopts.h). An idle connection
+ * costs about 350 bytes with lwIP's part, a work area 13 KiB. */
+#define SERVE_CONNECTIONS_MAX 16000u /* also the default */
+#define SERVE_WORKS_MAX       1024u  /* work areas, but no more than connections */
+#define SERVE_IDLE_S          60u    /* without a request or any progress of a reply: closed */
+#define SERVE_HOLD_S          10u    /* the same for one that holds a work area */
+#define SERVE_LINGER_S        2u     /* to hear out a client whose request was refused unread */
 
 struct serve_counters {
     uint64_t connections_open; /* now */
@@ -19,11 +26,14 @@ struct serve_counters {
     uint64_t connections_beyond; /* refused because the pool was empty */
 };
 
-/* Listens; site outlives it. 0, or -1 if the port cannot be had. After net_open; once per app. */
-int serve_open(uint16_t port, struct http_site *site);
+/* Listens, for at most `connections` (1..SERVE_CONNECTIONS_MAX) at a time; site outlives it. 0, or
+ * -1 with one line in why. After net_open; once per app. */
+int serve_open(uint16_t port, uint32_t connections, struct http_site *site, char *why,
+               size_t why_bytes);
 
-/* To be called every millisecond or so: tries again what found the stack's pools empty. */
-void serve_retry(void);
+/* To be called every millisecond or so: tries again what waits for memory, and counts the seconds
+ * of connections, a few at a time. */
+void serve_tick(void);
 
 /* Ends a window of the load estimate and begins the next: how many of the connections that are
  * still open asked for something, or moved a reply on, during the one that ended. */

@@ -42,7 +42,7 @@
 void *net_pool_take(size_t bytes);
 void *net_pool_take_zeroed(size_t count, size_t bytes);
 void net_pool_give(void *memory);
-#define MEMP_NUM_TCP_PCB         4096
+#define MEMP_NUM_TCP_PCB         18000 /* an app's connections, those it refuses, those closing */
 #define MEMP_NUM_TCP_PCB_LISTEN  16
 #define MEMP_NUM_TCP_SEG         16384
 #define MEMP_NUM_PBUF            16384 /* headers of data sent without a copy */

@@ -1,0 +1,349 @@
+/*
+ * A connection's life:
+ *
+ *   free --accepted--> open --reply that closes was handed to the stack--> free
+ *                       |---the client ended its side and nothing is left to send--> free
+ *                       |---idle too long (serve.h), reset, or the stack gave it up--> free
+ *                       '---closed for an error--> lingering --client's end, SERVE_LINGER_S--> free
+ *
+ * Lingering: our side is ended, what still comes is read and dropped; closing at once would answer
+ * it with a reset, which can destroy the error reply before the client has read it.
+ *
+ * One that is open may wait in one of two lines: for a work area, or for the stack's memory when
+ * nothing of it is on its way whose arrival would call us. Each tick those in front try again.
+ *
+ * Invariants: a slot in use has a pcb, whose callbacks carry the slot; a free one is in no pcb.
+ * Bytes received are acknowledged to the stack (tcp_recved) exactly when http_input used them, so
+ * a client that sends faster than it reads is stopped by its window. What the stack was given
+ * without a copy lies in files, which never change.
+ */
+#include "workloads/nhttpd/connection.h"
+#include "runtime/net/park.h"
+#include "runtime/platform/platform.h"
+#include <string.h>
+
+#define COPY_BYTES_MAX 1024u /* bodies up to this are copied, to travel with their heads */
+#define GATHER_BYTES   4096u /* replies copied into one write */
+#define SPANS          32u
+#define SWEEP_US       1000000u /* in which each slot is looked at once */
+#define TURNS_MAX      64u      /* of those in a line, each tick */
+/* Received pieces that wait because replies do; the stack is left with more, and then drops them,
+ * so that no client hoards buffers with many small ones. A window of full ones is fewer. */
+#define HELD_PBUFS_MAX 64u
+
+struct line {
+    struct connection *first, *last;
+};
+
+struct connection {
+    struct tcp_pcb *pcb;              /* NULL: the slot is free */
+    struct connection *next, *before; /* among the free, or in its line */
+    struct line *line;                /* NULL: it waits in none */
+    struct pbuf *held;                /* received, not taken by http_input yet */
+    uint16_t held_used;               /* bytes of its first pbuf that were taken */
+    uint16_t idle_s;
+    bool client_ended;
+    bool lingering;
+    uint32_t window; /* of the load estimate, in which it was last active */
+    struct http_connection http;
+};
+
+static struct connection *slots, *first_free;
+static uint32_t slot_count, sweep_at;
+static uint64_t swept_us, sweep_credit; /* slots times microseconds */
+static struct line for_work, for_stack;
+static struct http_site *served;
+static struct serve_counters counters;
+static uint32_t window = 1;
+static uint32_t active;
+
+static void join(struct connection *c, struct line *line) {
+    if (c->line)
+        return;
+    c->line = line;
+    c->next = NULL;
+    c->before = line->last;
+    *(line->last ? &line->last->next : &line->first) = c;
+    line->last = c;
+}
+
+static void leave(struct connection *c) {
+    if (!c->line)
+        return;
+    *(c->before ? &c->before->next : &c->line->first) = c->next;
+    *(c->next ? &c->next->before : &c->line->last) = c->before;
+    c->line = NULL;
+}
+
+static void touch(struct connection *c) {
+    c->idle_s = 0;
+    if (c->window != window) {
+        c->window = window;
+        active++;
+    }
+}
+
+/* Takes the slot from its pcb, which may be gone already (NULL). */
+static void release(struct connection *c) {
+    if (c->pcb) {
+        tcp_arg(c->pcb, NULL);
+        tcp_recv(c->pcb, NULL);
+        tcp_sent(c->pcb, NULL);
+        tcp_err(c->pcb, NULL);
+    }
+    http_end(&c->http);
+    leave(c);
+    if (c->held)
+        pbuf_free(c->held);
+    if (c->window == window)
+        active--;
+    c->pcb = NULL;
+    c->held = NULL;
+    c->next = first_free;
+    first_free = c;
+    counters.connections_open--;
+}
+
+/* The stack resets a connection that is closed before all it received was acknowledged, and counts
+ * a FIN that came with the last data as not so. */
+err_t connection_close_pcb(struct tcp_pcb *pcb) {
+    if (pcb->state == CLOSE_WAIT)
+        tcp_recved(pcb, 1);
+    if (tcp_close(pcb) == ERR_OK)
+        return ERR_OK;
+    tcp_abort(pcb);
+    return ERR_ABRT;
+}
+
+static err_t end(struct connection *c) {
+    struct tcp_pcb *pcb = c->pcb;
+    release(c);
+    return connection_close_pcb(pcb);
+}
+
+/* Hands one write to the stack; false if it has no room for it now. */
+static bool hand_over(struct connection *c, const void *data, size_t bytes, bool stable) {
+    if (tcp_write(c->pcb, data, (u16_t)bytes, stable ? 0 : TCP_WRITE_FLAG_COPY) != ERR_OK) {
+        if (tcp_sndqueuelen(c->pcb) == 0)
+            join(c, &for_stack);
+        return false;
+    }
+    http_sent(&c->http, bytes);
+    return true;
+}
+
+/* Gives the stack what there is to send, as far as it takes it: small pieces gathered into one
+ * write, large bodies by reference. */
+static void send_replies(struct connection *c) {
+    static unsigned char gather[GATHER_BYTES];
+    struct http_span spans[SPANS];
+    size_t n;
+    while ((n = http_output(&c->http, spans, SPANS)) > 0) {
+        size_t room = tcp_sndbuf(c->pcb), gathered = 0, i = 0;
+        for (; i < n; i++) {
+            bool small = !spans[i].stable || spans[i].bytes <= COPY_BYTES_MAX;
+            if (!small || gathered + spans[i].bytes > LWIP_MIN(room, GATHER_BYTES))
+                break;
+            memcpy(gather + gathered, spans[i].data, spans[i].bytes);
+            gathered += spans[i].bytes;
+        }
+        if (gathered > 0) {
+            if (!hand_over(c, gather, gathered, false))
+                return;
+            continue;
+        }
+        size_t bytes = spans[0].bytes;
+        if (bytes > room)
+            bytes = room - room % tcp_mss(c->pcb);
+        if (bytes > UINT16_MAX)
+            bytes = UINT16_MAX - UINT16_MAX % tcp_mss(c->pcb);
+        if (bytes == 0 || !hand_over(c, spans[0].data, bytes, spans[0].stable))
+            return;
+    }
+}
+
+/* Feeds what was received; true if all of it was taken. */
+static bool feed(struct connection *c) {
+    while (c->held) {
+        struct pbuf *p = c->held;
+        size_t left = p->len - c->held_used;
+        size_t used = http_input(&c->http, (unsigned char *)p->payload + c->held_used, left);
+        tcp_recved(c->pcb, (u16_t)used);
+        if (used < left) {
+            c->held_used += (uint16_t)used;
+            return false;
+        }
+        c->held = p->next;
+        c->held_used = 0;
+        if (p->next)
+            pbuf_ref(p->next);
+        pbuf_free(p);
+    }
+    return true;
+}
+
+static bool is_full(const struct connection *c) {
+    return c->http.work && c->http.work->reply_count == HTTP_PIPELINE_MAX;
+}
+
+/* Moves everything as far as it goes. The slot may be free afterwards. ERR_ABRT as above. */
+static err_t advance(struct connection *c) {
+    uint64_t answered = served->requests + served->refused + served->errors;
+    bool held_work = c->http.work != NULL, all;
+    for (;;) {
+        all = feed(c);
+        bool full = !all && is_full(c);
+        send_replies(c);
+        if (!full || is_full(c))
+            break;
+    }
+    if (served->requests + served->refused + served->errors != answered)
+        touch(c);
+    else if (c->http.work && !held_work)
+        c->idle_s = 0; /* SERVE_HOLD_S begins */
+    if (http_pending(&c->http))
+        return ERR_OK;
+    if (!all) {
+        join(c, &for_work);
+        return ERR_OK;
+    }
+    if (c->client_ended || (http_finished(&c->http) && !c->http.broken))
+        return end(c);
+    if (http_finished(&c->http) && tcp_shutdown(c->pcb, 0, 1) == ERR_OK)
+        c->lingering = true;
+    return ERR_OK;
+}
+
+static err_t on_recv(void *arg, struct tcp_pcb *pcb, struct pbuf *p, err_t err) {
+    struct connection *c = arg;
+    if (!p) {
+        c->client_ended = true;
+        return c->lingering ? end(c) : advance(c);
+    }
+    if (err != ERR_OK || c->lingering) {
+        tcp_recved(pcb, p->tot_len);
+        pbuf_free(p);
+        return ERR_OK;
+    }
+    if (c->held) {
+        if (pbuf_clen(c->held) >= HELD_PBUFS_MAX)
+            return ERR_MEM;
+        pbuf_cat(c->held, p);
+    } else {
+        c->held = p;
+        c->held_used = 0;
+    }
+    return c->line ? ERR_OK : advance(c);
+}
+
+static err_t on_sent(void *arg, struct tcp_pcb *pcb, u16_t bytes) {
+    (void)pcb;
+    (void)bytes;
+    struct connection *c = arg;
+    if (c->lingering)
+        return ERR_OK;
+    if (http_pending(&c->http)) {
+        touch(c);
+        return advance(c);
+    }
+    c->idle_s = 0;
+    return ERR_OK;
+}
+
+static void on_error(void *arg, err_t err) {
+    (void)err;
+    struct connection *c = arg;
+    c->pcb = NULL;
+    release(c);
+}
+
+bool connection_open(struct tcp_pcb *pcb) {
+    struct connection *c = first_free;
+    if (!c) {
+        counters.connections_beyond++;
+        return false;
+    }
+    first_free = c->next;
+    counters.connections_open++;
+    counters.connections_total++;
+    *c = (struct connection){.pcb = pcb};
+    http_init(&c->http, served);
+    tcp_arg(pcb, c);
+    tcp_recv(pcb, on_recv);
+    tcp_sent(pcb, on_sent);
+    tcp_err(pcb, on_error);
+    return true;
+}
+
+int connection_pool_open(uint32_t connections, struct http_site *site) {
+    uint32_t n = LWIP_MIN(connections, SERVE_WORKS_MAX);
+    struct http_work *works = plat_dma_alloc(n * sizeof *works);
+    slots = plat_dma_alloc(connections * sizeof *slots);
+    if (!works || !slots)
+        return -1;
+    served = site;
+    http_work_add(site, works, n);
+    for (slot_count = connections; connections-- > 0;) {
+        slots[connections].next = first_free;
+        first_free = &slots[connections];
+    }
+    return 0;
+}
+
+/* Outside the stack's callbacks; the slot may be free afterwards. */
+static void again(struct connection *c) {
+    struct tcp_pcb *pcb = c->pcb;
+    net_unpark(pcb);
+    advance(c);
+    if (c->pcb == pcb)
+        tcp_output(pcb);
+}
+
+static void take_turns(struct line *line) {
+    for (uint32_t n = 0; n < TURNS_MAX && line->first; n++) {
+        struct connection *c = line->first;
+        if (line == &for_work && !c->http.work && !http_work_free(served))
+            return;
+        leave(c);
+        again(c);
+    }
+}
+
+/* A second of a connection's life has passed. */
+static void age(struct connection *c) {
+    uint32_t limit = c->lingering ? SERVE_LINGER_S : c->http.work ? SERVE_HOLD_S : SERVE_IDLE_S;
+    if (++c->idle_s < limit)
+        return;
+    struct tcp_pcb *pcb = c->pcb;
+    bool stuck = http_pending(&c->http) || c->held;
+    net_unpark(pcb);
+    release(c);
+    if (stuck)
+        tcp_abort(pcb);
+    else
+        connection_close_pcb(pcb);
+}
+
+void serve_tick(void) {
+    uint64_t now_us = plat_now_us(), passed_us = now_us - swept_us;
+    swept_us = now_us;
+    take_turns(&for_stack);
+    take_turns(&for_work);
+    sweep_credit += LWIP_MIN(passed_us, SWEEP_US) * slot_count;
+    for (; sweep_credit >= SWEEP_US; sweep_credit -= SWEEP_US) {
+        if (slots[sweep_at].pcb)
+            age(&slots[sweep_at]);
+        sweep_at = sweep_at + 1 == slot_count ? 0 : sweep_at + 1;
+    }
+}
+
+uint32_t serve_active(void) {
+    uint32_t ended = active;
+    window++;
+    active = 0;
+    return ended;
+}
+
+void serve_counters(struct serve_counters *out) {
+    *out = counters;
+}
