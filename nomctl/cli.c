@@ -2,7 +2,7 @@
  * Parsing of one command's line by argp, with argp kept from printing and exiting: whatever is
  * wrong with a line gives one line on stderr that names it, and what may have been meant.
  */
-#include "nomctl/nomctl.h"
+#include "nomctl/rounds.h"
 #include <string.h>
 
 enum {
@@ -84,6 +84,10 @@ static error_t parse_measure(int key, char *value, struct argp_state *state) {
     return parse_option(state->input, measure_argp_options, key, value);
 }
 
+static error_t parse_rounds(int key, char *value, struct argp_state *state) {
+    return parse_option(state->input, rounds_argp_options, key, value);
+}
+
 /* Edits (insert, delete, replace) that make one word of another; words over 31 bytes are far. */
 static unsigned distance(const char *a, const char *b) {
     size_t na = strlen(a), nb = strlen(b);
@@ -121,9 +125,12 @@ const char *cli_nearest(const char *word, const char *const *words) {
 
 /* Says what was wrong with the word that getopt did not take. */
 static int explain(const struct command *c, const char *word) {
-    const struct argp_option *const lists[] = {
-        c->options, c->measures ? measure_argp_options : NULL, c->has_json ? json_option : NULL,
-        c->has_db ? db_option : NULL, help_option};
+    const struct argp_option *const lists[] = {c->options,
+                                               c->measures ? measure_argp_options : NULL,
+                                               c->repeats ? rounds_argp_options : NULL,
+                                               c->has_json ? json_option : NULL,
+                                               c->has_db ? db_option : NULL,
+                                               help_option};
     const struct argp_option *known = NULL;
     const char *names[64];
     char name[64] = "";
@@ -157,10 +164,13 @@ int cli_parse(const struct command *c, int argc, char **argv, void *options,
     const struct argp json_argp = {json_option, parse_common, 0, 0, 0, 0, 0};
     const struct argp db_argp = {db_option, parse_common, 0, 0, 0, 0, 0};
     const struct argp measure_argp = {measure_argp_options, parse_measure, 0, 0, 0, 0, 0};
-    struct argp_child children[5] = {{0}};
+    const struct argp rounds_argp = {rounds_argp_options, parse_rounds, 0, 0, 0, 0, 0};
+    struct argp_child children[6] = {{0}};
     size_t n = 0;
     if (c->measures)
         children[n++] = (struct argp_child){&measure_argp, 0, NULL, 1};
+    if (c->repeats)
+        children[n++] = (struct argp_child){&rounds_argp, 0, NULL, 1};
     if (c->has_json)
         children[n++].argp = &json_argp;
     if (c->has_db)

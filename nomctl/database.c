@@ -47,67 +47,93 @@ int database_session(struct store *store, int64_t id, const char *app, const cha
                      const char *accel, struct store_session *session) {
     int error = id ? store_session_get(store, id, session)
                    : store_session_latest(store, "profile", app, target, accel, session);
+    /* A process has no accelerator that could be asked for. */
+    const char *under = accel && strcmp(accel, "none") != 0 ? accel : NULL;
     if (error == -STORE_ENOENT && id)
         return out_fail(NOMCTL_USAGE, "the database has no session %lld", (long long)id);
     if (error == -STORE_ENOENT)
         return out_fail(NOMCTL_FAILED,
-                        "the database has no profile of %s%s%s yet: run: nomctl profile %s%s%s",
-                        app, accel ? " under " : "", accel ? accel : "", app,
-                        accel ? " --accel " : "", accel ? accel : "");
+                        "the database has no profile of %s%s%s%s%s yet: run: nomctl profile "
+                        "%s%s%s%s%s",
+                        app, target ? " on " : "", target ? target : "", under ? " under " : "",
+                        under ? under : "", app, target ? " --on " : "", target ? target : "",
+                        under ? " --accel " : "", under ? under : "");
     if (error)
         return database_fail(store, error);
     if (strcmp(session->app, app) != 0)
         return out_fail(NOMCTL_USAGE, "session %lld is of %s, not of %s", (long long)id,
                         session->app, app);
+    if (strcmp(session->command, "compare") == 0)
+        return out_fail(NOMCTL_USAGE,
+                        "session %lld compares floors; tables and reports are of a profile",
+                        (long long)id);
     return NOMCTL_OK;
 }
 
 struct gathered {
-    struct trial *trials;
-    int64_t *ids;
-    size_t count, room;
-    struct session_points *out;
+    size_t room;
+    struct session_trials *out;
 };
 
-/* Copies what points are made of; the histogram and log stay the store's. */
+/* Copies what sums are made of; the histogram and log stay the store's. */
 static int gather(void *context, int64_t id, const struct trial *trial) {
     struct gathered *g = context;
-    if (g->count == g->room) {
+    struct session_trials *out = g->out;
+    if (out->count == g->room) {
         size_t room = g->room ? 2 * g->room : 256;
-        struct trial *trials = realloc(g->trials, room * sizeof *trials);
+        struct trial *trials = realloc(out->trials, room * sizeof *trials);
         if (trials)
-            g->trials = trials;
-        int64_t *ids = realloc(g->ids, room * sizeof *ids);
+            out->trials = trials;
+        int64_t *ids = realloc(out->ids, room * sizeof *ids);
         if (ids)
-            g->ids = ids;
+            out->ids = ids;
         if (!trials || !ids)
             return -STORE_ENOMEM;
         g->room = room;
     }
-    g->trials[g->count] = *trial;
-    g->trials[g->count].result.latency = NULL;
-    g->trials[g->count].result.serial_log = NULL;
-    g->ids[g->count++] = id;
-    if (trial->result.status == TRIAL_OK)
-        memcpy(g->out->app_build_id, trial->settings.app_build_id, sizeof g->out->app_build_id);
-    g->out->trials++;
-    g->out->good += trial->result.status == TRIAL_OK;
-    g->out->failed += trial->result.status == TRIAL_FAILED;
-    g->out->noisy += trial->result.status == TRIAL_NOISY;
+    out->trials[out->count] = *trial;
+    out->trials[out->count].result.latency = NULL;
+    out->trials[out->count].result.serial_log = NULL;
+    out->ids[out->count++] = id;
+    out->good += trial->result.status == TRIAL_OK;
+    out->failed += trial->result.status == TRIAL_FAILED;
+    out->noisy += trial->result.status == TRIAL_NOISY;
     return 0;
 }
 
-int database_points(struct store *store, int64_t session_id, struct session_points *out) {
-    *out = (struct session_points){0};
+int database_trials(struct store *store, int64_t session_id, struct session_trials *out) {
+    *out = (struct session_trials){0};
     struct gathered g = {.out = out};
-    int code = NOMCTL_OK, error = store_trials(store, session_id, 0, gather, &g);
-    if (error == -STORE_ENOMEM ||
-        (!error && tuner_points(g.trials, g.ids, g.count, &out->points, &out->count)))
+    int error = store_trials(store, session_id, 0, gather, &g);
+    if (!error)
+        return NOMCTL_OK;
+    database_trials_free(out);
+    return error == -STORE_ENOMEM ? out_fail(NOMCTL_FAILED, "out of memory")
+                                  : database_fail(store, error);
+}
+
+void database_trials_free(struct session_trials *t) {
+    free(t->trials);
+    free(t->ids);
+    *t = (struct session_trials){0};
+}
+
+int database_points(struct store *store, int64_t session_id, struct session_points *out) {
+    struct session_trials t;
+    *out = (struct session_points){0};
+    int code = database_trials(store, session_id, &t);
+    if (code)
+        return code;
+    out->trials = t.count;
+    out->good = t.good;
+    out->failed = t.failed;
+    out->noisy = t.noisy;
+    for (size_t i = 0; i < t.count; i++)
+        if (t.trials[i].result.status == TRIAL_OK)
+            memcpy(out->app_build_id, t.trials[i].settings.app_build_id, sizeof out->app_build_id);
+    if (tuner_points(t.trials, t.ids, t.count, &out->points, &out->count))
         code = out_fail(NOMCTL_FAILED, "out of memory");
-    else if (error)
-        code = database_fail(store, error);
-    free(g.trials);
-    free(g.ids);
+    database_trials_free(&t);
     return code;
 }
 

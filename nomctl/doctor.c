@@ -1,6 +1,6 @@
 /*
  * nomctl doctor: what of this machine nom can use, and what is missing. Ready means that a profile
- * can run: QEMU, the guest's files, and an accelerator that boots the kernel.
+ * can run: that there is a floor for --on auto to take.
  */
 #include "nomctl/nomctl.h"
 #include <stdlib.h>
@@ -10,7 +10,10 @@
 static const struct {
     const char *name, *package, *version_command, *needed_for;
 } tools[] = {
-    {"qemu-system-x86_64", "qemu-system-x86", "qemu-system-x86_64 --version 2>&1", "everything"},
+    {"qemu-system-x86_64", "qemu-system-x86", "qemu-system-x86_64 --version 2>&1",
+     "nom, linux and osv"},
+    {"ip", "iproute2", "ip -V 2>&1", "hosted and host"},
+    {"busybox", "busybox-static", "busybox 2>&1", "linux"},
     {"wrk", "wrk", "wrk -v 2>&1", "profile --client wrk"},
     {"gnuplot", "gnuplot-nox", "gnuplot --version 2>&1", "report"},
     {"nginx", "nginx-light", "nginx -v 2>&1", "make bench"},
@@ -40,6 +43,9 @@ struct doctor {
     bool checked[ACCELS];
     struct profiler_accel_check checks[ACCELS];
     char check_why[ACCELS][WHY_BYTES];
+    struct profiler_floor_check *floors; /* as profiler_floors */
+    const struct profiler_floor *recommended;
+    char floor_accel[TRIAL_NAME_BYTES], floor_reason[WHY_BYTES];
     bool has_auto;
     char chosen[TRIAL_NAME_BYTES], reason[WHY_BYTES];
     const char *network;
@@ -50,10 +56,11 @@ struct doctor {
 
 const struct command doctor_command = {
     .name = "doctor",
-    .summary = "check accelerators, network and tools",
+    .summary = "check floors, accelerators, network and tools",
     .arguments = "",
-    .notes = "Boots the kernel's self-check under each accelerator and times ring 0 and ring 3. "
-             "Exit code 0 if a profile can run, 3 if something for it is missing.\n\n"
+    .notes = "Boots the kernel's self-check under each accelerator and times ring 0 and ring 3; "
+             "tells on which floors an app can run here, and recommends one. Exit code 0 if a "
+             "profile can run, 3 if something for it is missing.\n\n"
              "Examples:\n"
              "  nomctl doctor\n"
              "  nomctl doctor --json",
@@ -93,14 +100,8 @@ static void look_for_files(struct doctor *d) {
         d->files[i].present = access(d->files[i].path, R_OK) == 0;
 }
 
-static void look(struct doctor *d) {
+static void look_at_accelerators(struct doctor *d) {
     char why[WHY_BYTES];
-    look_for_tools(d);
-    look_for_files(d);
-    d->network = profiler_network(d->network_why, sizeof d->network_why);
-    profiler_machine(d->machine, sizeof d->machine);
-    if (!d->has_paths || !d->tools[0].present)
-        return;
     for (size_t i = 0; i < ACCELS; i++)
         d->checked[i] = profiler_accel_check(&d->paths, accels[i], &d->checks[i], d->check_why[i],
                                              sizeof d->check_why[i]) == 0;
@@ -108,7 +109,44 @@ static void look(struct doctor *d) {
                                         why, sizeof why) == 0;
     if (!d->has_auto)
         snprintf(d->reason, sizeof d->reason, "%s", why);
-    d->ready = d->has_auto;
+}
+
+/* A guest needs an accelerator that boots one, besides what its floor's check looks for. */
+static void look_at_floors(struct doctor *d) {
+    char why[WHY_BYTES];
+    for (size_t i = 0; i < profiler_floor_count; i++) {
+        struct profiler_floor_check *c = &d->floors[i];
+        profiler_floor_check(&d->paths, &profiler_floors[i], c);
+        if (c->works && profiler_floors[i].guest && !d->has_auto) {
+            c->works = false;
+            snprintf(c->detail, sizeof c->detail, "%.*s", (int)sizeof c->detail - 1, d->reason);
+        }
+    }
+    if (profiler_floor_choose(&d->paths, "auto", &d->recommended, d->floor_accel, d->floor_reason,
+                              sizeof d->floor_reason, why, sizeof why)) {
+        d->recommended = NULL;
+        snprintf(d->floor_reason, sizeof d->floor_reason, "%s", why);
+    }
+}
+
+static void look(struct doctor *d) {
+    look_for_tools(d);
+    look_for_files(d);
+    d->network = profiler_network(d->network_why, sizeof d->network_why);
+    profiler_machine(d->machine, sizeof d->machine);
+    if (!d->has_paths) {
+        for (size_t i = 0; i < profiler_floor_count; i++)
+            snprintf(d->floors[i].detail, sizeof d->floors[i].detail, "%.*s",
+                     (int)sizeof d->floors[i].detail - 1, d->paths_why);
+        snprintf(d->floor_reason, sizeof d->floor_reason, "%s", d->paths_why);
+        return;
+    }
+    if (d->tools[0].present)
+        look_at_accelerators(d);
+    else
+        snprintf(d->reason, sizeof d->reason, "no qemu-system-x86_64");
+    look_at_floors(d);
+    d->ready = d->recommended != NULL;
 }
 
 static const char *kind_name(enum profiler_accel_kind kind) {
@@ -146,8 +184,17 @@ static void print_accelerators(const struct doctor *d) {
         printf("  %-20s takes none: %s\n", "auto", d->reason);
 }
 
+static void print_floors(const struct doctor *d) {
+    puts("\nfloors");
+    for (size_t i = 0; i < profiler_floor_count; i++)
+        printf("  %-20s %s%s\n", profiler_floors[i].name,
+               d->floors[i].works ? "" : "does not work: ", d->floors[i].detail);
+    printf("  %-20s takes %s%s\n", "auto", d->recommended ? "" : "none: ", d->floor_reason);
+}
+
 static void print(const struct doctor *d) {
     printf("machine\n  %s\n", d->machine);
+    print_floors(d);
     print_accelerators(d);
     puts("\nnetwork");
     if (strcmp(d->network, "tap") == 0)
@@ -168,6 +215,16 @@ static void print(const struct doctor *d) {
     if (!d->has_paths)
         printf("  missing: %s\n", d->paths_why);
     printf("\n%s\n", d->ready ? "ready: nomctl profile nhttpd" : "not ready for nomctl profile");
+}
+
+static json_t *json_floors(const struct doctor *d) {
+    json_t *array = json_array();
+    for (size_t i = 0; array && i < profiler_floor_count; i++)
+        json_array_append_new(
+            array, json_pack("{s:s, s:b, s:s, s:s, s:s}", "name", profiler_floors[i].name, "works",
+                             d->floors[i].works, "network", d->floors[i].network, "detail",
+                             d->floors[i].detail, "summary", profiler_floors[i].summary));
+    return array;
 }
 
 static json_t *json_accelerators(const struct doctor *d) {
@@ -212,18 +269,24 @@ int doctor_main(int argc, char **argv) {
     int code = cli_parse(&doctor_command, argc, argv, NULL, &common);
     if (code != CLI_RUN)
         return code;
+    d.floors = calloc(profiler_floor_count, sizeof *d.floors);
+    if (!d.floors)
+        return out_fail(NOMCTL_FAILED, "out of memory");
     look(&d);
     if (common.json)
         code = json_emit(json_pack(
-            "{s:i, s:b, s:s, s:o, s:{s:o, s:s}, s:{s:s, s:s}, s:o, s:o}", "schema",
-            NOMCTL_JSON_SCHEMA, "ready", d.ready, "machine", d.machine, "accelerators",
-            json_accelerators(&d), "auto", "accel",
-            d.has_auto ? json_string(d.chosen) : json_null(), "reason", d.reason, "network", "kind",
-            d.network, "detail", d.network_why, "tools", json_tools(&d), "files", json_files(&d)));
+            "{s:i, s:b, s:s, s:o, s:o, s:s, s:o, s:{s:o, s:s}, s:{s:s, s:s}, s:o, s:o}", "schema",
+            NOMCTL_JSON_SCHEMA, "ready", d.ready, "machine", d.machine, "floors", json_floors(&d),
+            "recommended", d.recommended ? json_string(d.recommended->name) : json_null(),
+            "recommended_reason", d.floor_reason, "accelerators", json_accelerators(&d), "auto",
+            "accel", d.has_auto ? json_string(d.chosen) : json_null(), "reason", d.reason,
+            "network", "kind", d.network, "detail", d.network_why, "tools", json_tools(&d), "files",
+            json_files(&d)));
     else {
         print(&d);
         code = NOMCTL_OK;
     }
+    free(d.floors);
     if (code == NOMCTL_OK && !d.ready)
         code = NOMCTL_MISSING;
     return code;

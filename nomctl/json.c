@@ -17,10 +17,10 @@ static const char *kick_name(uint32_t kick) {
     return kick == NOM_KICK_STRICT ? "strict" : "natural";
 }
 
-static json_t *run_ids(const struct tuner_point *p) {
+json_t *json_ids(const int64_t *id, size_t count) {
     json_t *ids = json_array();
-    for (uint32_t i = 0; ids && i < p->run_count; i++)
-        if (json_array_append_new(ids, json_integer(p->run_id[i])) != 0) {
+    for (size_t i = 0; ids && i < count; i++)
+        if (json_array_append_new(ids, json_integer(id[i])) != 0) {
             json_decref(ids);
             return NULL;
         }
@@ -42,7 +42,7 @@ static json_t *point(const struct tuner_point *p) {
         "jitter_us", json_double(p->jitter_us), "gbit_out_per_s", json_double(p->gbit_out_per_s),
         "useful_gbit_per_s", json_double(p->useful_gbit_per_s), "cpu_s_per_s",
         json_double(p->cpu_s_per_s), "repeats", (json_int_t)p->repeats, "cv", json_double(p->cv),
-        "on_frontier", p->on_frontier, "run_ids", run_ids(p));
+        "on_frontier", p->on_frontier, "run_ids", json_ids(p->run_id, p->run_count));
 }
 
 static json_t *append(json_t *array, json_t *item) {

@@ -10,10 +10,10 @@ static const struct {
     const struct command *command;
     int (*main)(int argc, char **argv);
 } commands[] = {
-    {&doctor_command, doctor_main}, {&profile_command, profile_main},
-    {&report_command, report_main}, {&table_command, table_main},
-    {&choose_command, choose_main}, {&run_command, run_main},
-    {&deploy_command, deploy_main},
+    {&doctor_command, doctor_main},   {&profile_command, profile_main},
+    {&compare_command, compare_main}, {&report_command, report_main},
+    {&table_command, table_main},     {&choose_command, choose_main},
+    {&run_command, run_main},         {&deploy_command, deploy_main},
 };
 #define COMMANDS (sizeof commands / sizeof commands[0])
 

@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 static const struct app_info apps[] = {
     {"nhttpd", "/", "web server of this project"},
@@ -26,26 +27,32 @@ const struct app_info *app_find(const char *name) {
 }
 
 enum {
-    KEY_ON = MEASURE_KEY_CLIENT + 1,
-    KEY_ACCEL,
+    KEY_ACCEL = MEASURE_KEY_ON + 1,
     KEY_NETWORK,
     KEY_PATH,
     KEY_NO_SPINNER,
+    KEY_RPS_CORE,
 };
 
 const struct argp_option measure_argp_options[] = {
-    {"on", KEY_ON, "TARGET", 0, "what the app runs on: nom (default)", 0},
-    {"accel", KEY_ACCEL, "ACCEL", 0, "kvm, tcg, or auto (default): the faster of those that work",
-     0},
+    {"accel", KEY_ACCEL, "ACCEL", 0,
+     "of a guest: kvm, tcg, or auto (default): the faster of those that work", 0},
     {"network", KEY_NETWORK, "NETWORK", 0,
-     "tap (a network namespace of its own), user (QEMU's), or auto (default): tap if possible", 0},
+     "of a guest: tap (a network namespace of its own), user (QEMU's), or auto (default): tap if "
+     "possible",
+     0},
     {"path", KEY_PATH, "PATH", 0, "what is requested (default: /)", 0},
     {"no-spinner", KEY_NO_SPINNER, 0, 0, "let the client's core fall asleep", 0},
+    {"rps-core", KEY_RPS_CORE, "CORE", 0,
+     "of a process: where this Linux receives for the client: a core, none (where the frame was "
+     "sent), or auto (default)",
+     0},
     {0},
 };
 
 void measure_defaults(struct measure_options *o) {
-    *o = (struct measure_options){.on = "nom", .accel = "auto", .network = "auto", .client = "nom"};
+    *o = (struct measure_options){
+        .accel = "auto", .network = "auto", .client = "nom", .rps_core = RPS_AUTO};
 }
 
 /* One of a NULL-terminated list, or NOMCTL_USAGE. */
@@ -63,20 +70,40 @@ static int one_of(const char *option, const char *value, const char *const *allo
     return out_fail(NOMCTL_USAGE, "--%s: '%s' is none of: %s", option, value, list);
 }
 
+static int rps_core(const char *value, int32_t *core) {
+    long cores = sysconf(_SC_NPROCESSORS_CONF);
+    uint64_t n;
+    char why[WHY_BYTES];
+    if (strcmp(value, "auto") == 0)
+        *core = RPS_AUTO;
+    else if (strcmp(value, "none") == 0)
+        *core = -1;
+    else if (strspn(value, "0123456789") != strlen(value) || !value[0])
+        return out_fail(NOMCTL_USAGE, "--rps-core: '%.40s' is neither a core, none nor auto",
+                        value);
+    else if (list_integer("--rps-core", value, 0, cores > 0 ? (uint64_t)cores - 1 : 0, &n, why,
+                          sizeof why))
+        return out_fail(NOMCTL_USAGE, "%s", why);
+    else
+        *core = (int32_t)n;
+    return NOMCTL_OK;
+}
+
 bool measure_set(struct measure_options *o, int key, const char *value, int *code) {
-    static const char *const targets[] = {"nom", NULL},
-                             *const accels[] = {"auto", "kvm", "tcg", NULL},
+    static const char *const accels[] = {"auto", "kvm", "tcg", NULL},
                              *const networks[] = {"auto", "tap", "user", NULL},
                              *const clients[] = {"nom", "wrk", NULL};
     *code = NOMCTL_OK;
-    if (key == KEY_ON)
-        *code = one_of("on", value, targets, &o->on);
+    if (key == MEASURE_KEY_ON)
+        *code = floor_adapting(value, &o->floor);
     else if (key == KEY_ACCEL)
         *code = one_of("accel", value, accels, &o->accel);
     else if (key == KEY_NETWORK)
         *code = one_of("network", value, networks, &o->network);
     else if (key == MEASURE_KEY_CLIENT)
         *code = one_of("client", value, clients, &o->client);
+    else if (key == KEY_RPS_CORE)
+        *code = rps_core(value, &o->rps_core);
     else if (key == KEY_NO_SPINNER)
         o->no_spinner = true;
     else if (key == KEY_PATH) {
@@ -96,36 +123,75 @@ static int need_tool(const char *tool, const char *package) {
                     package);
 }
 
-int measure_prepare(const struct measure_options *o, struct measure *m) {
-    char why[WHY_BYTES] = "", accel[TRIAL_NAME_BYTES];
-    const struct app_info *app = app_find(o->app);
-    if (!app)
-        return NOMCTL_USAGE;
-    int code = need_tool("qemu-system-x86_64", "qemu-system-x86");
+int measure_find(const struct measure_options *o, struct profiler_paths *paths) {
+    char why[WHY_BYTES];
+    int code = app_find(o->app) ? NOMCTL_OK : NOMCTL_USAGE;
     if (!code && strcmp(o->client, "wrk") == 0)
         code = need_tool("wrk", "wrk");
-    if (code)
-        return code;
-    if (profiler_paths(app->name, &m->paths, why, sizeof why))
-        return out_fail(NOMCTL_MISSING, "%s", why);
-    if (profiler_accel_choose(&m->paths, o->accel, accel, m->accel_reason, sizeof m->accel_reason,
-                              why, sizeof why))
-        return out_fail(NOMCTL_MISSING, "accelerator %s: %s", o->accel, why);
-    const char *network = profiler_network(why, sizeof why);
-    if (strcmp(o->network, "tap") == 0 && strcmp(network, "tap") != 0)
-        return out_fail(NOMCTL_MISSING, "network tap: %s", why);
-    if (strcmp(o->network, "auto") != 0)
-        network = o->network;
+    if (!code && profiler_paths(o->app, paths, why, sizeof why))
+        code = out_fail(NOMCTL_MISSING, "%s", why);
+    return code;
+}
 
-    struct trial_settings *s = &m->settings;
-    profiler_settings_default(&m->paths, app->name, profiler_floor_find(o->on), accel, s);
-    snprintf(s->target, sizeof s->target, "%s", o->on);
-    snprintf(s->network, sizeof s->network, "%s", network);
+int measure_floor(const struct measure_options *o, const struct profiler_paths *paths,
+                  const struct profiler_floor *floor, const char *accel, struct trial_settings *s) {
+    struct profiler_floor_check check;
+    char why[WHY_BYTES];
+    profiler_floor_check(paths, floor, &check);
+    if (!check.works)
+        return out_fail(NOMCTL_MISSING, "%s: %s", floor->name, check.detail);
+    profiler_settings_default(paths, o->app, floor, accel, s);
+    if (floor->guest && strcmp(o->network, "auto") != 0) {
+        if (strcmp(o->network, "tap") == 0 && strcmp(profiler_network(why, sizeof why), "tap") != 0)
+            return out_fail(NOMCTL_MISSING, "network tap: %s", why);
+        snprintf(s->network, sizeof s->network, "%s", o->network);
+    }
     snprintf(s->client, sizeof s->client, "%s", o->client);
-    snprintf(s->path, sizeof s->path, "%s", o->path ? o->path : app->path);
+    snprintf(s->path, sizeof s->path, "%s", o->path ? o->path : app_find(o->app)->path);
     if (o->no_spinner)
         s->spinner = false;
+    if (!floor->guest && o->rps_core != RPS_AUTO)
+        s->rps_core = o->rps_core;
     return NOMCTL_OK;
+}
+
+/* Options that this kind of floor has no use for. An exit code. */
+static int fits(const struct measure_options *o, const struct profiler_floor *floor) {
+    if (floor->guest && o->rps_core != RPS_AUTO)
+        return out_fail(NOMCTL_USAGE, "--rps-core: %s is a guest: its network is no veth",
+                        floor->name);
+    if (!floor->guest && strcmp(o->accel, "auto") != 0)
+        return out_fail(NOMCTL_USAGE, "--accel: %s is a process, which takes no accelerator",
+                        floor->name);
+    if (!floor->guest && strcmp(o->network, "auto") != 0)
+        return out_fail(NOMCTL_USAGE, "--network: %s is a process, whose network is a veth",
+                        floor->name);
+    return NOMCTL_OK;
+}
+
+int measure_prepare(const struct measure_options *o, struct measure *m) {
+    char why[WHY_BYTES] = "", accel[TRIAL_NAME_BYTES] = "none";
+    const struct profiler_floor *floor = o->floor;
+    int code = floor ? fits(o, floor) : NOMCTL_OK;
+    if (!code && floor && floor->guest)
+        code = need_tool("qemu-system-x86_64", "qemu-system-x86");
+    if (!code)
+        code = measure_find(o, &m->paths);
+    if (code)
+        return code;
+    if (!floor) {
+        if (profiler_floor_choose(&m->paths, o->accel, &floor, accel, m->accel_reason,
+                                  sizeof m->accel_reason, why, sizeof why))
+            return out_fail(NOMCTL_MISSING, "%s", why);
+        code = fits(o, floor);
+        if (!code && strcmp(o->accel, "auto") == 0)
+            out_note("on %s", m->accel_reason);
+    } else if (!floor->guest)
+        snprintf(m->accel_reason, sizeof m->accel_reason, "%s as asked", floor->name);
+    else if (profiler_accel_choose(&m->paths, o->accel, accel, m->accel_reason,
+                                   sizeof m->accel_reason, why, sizeof why))
+        code = out_fail(NOMCTL_MISSING, "accelerator %s: %s", o->accel, why);
+    return code ? code : measure_floor(o, &m->paths, floor, accel, &m->settings);
 }
 
 int measure_session(struct store *store, const struct measure *m, const char *command,

@@ -45,6 +45,7 @@ struct command {
     unsigned arguments_least, arguments_most;
     bool has_json, has_db;
     bool measures; /* takes measure_options too; set hands them to measure_set */
+    bool repeats;  /* takes the options of rounds.h too; set hands them to rounds_set */
     const struct argp_option *options;
     /* One option or (key ARGP_KEY_ARG, by its index) argument; NULL options: none. */
     int (*set)(void *options, int key, unsigned index, const char *value);
@@ -95,6 +96,7 @@ double table_knob(const struct nom_table_header *h, const struct nom_table_row *
 double table_use(const struct nom_table_header *h, const struct nom_table_row *row, uint32_t id);
 
 json_t *json_double(double value); /* null if not finite */
+json_t *json_ids(const int64_t *id, size_t count);
 json_t *json_points(const struct tuner_point *points, size_t count);
 json_t *json_utility(const struct nom_utility *u);
 json_t *json_table(const struct nom_table_header *h, const struct nom_table_row *rows);
@@ -165,6 +167,19 @@ int netns_enter(const char *name);
 /* A number that tells namespaces apart; 0 if unknown. */
 uint64_t netns_current(void);
 
+/* ---- floors.c: floors as typed, an exit code each ---- */
+
+#define FLOORS_MAX       8u
+#define FLOOR_TEXT_BYTES 80u
+
+int floor_named(const char *word, const struct profiler_floor **floor);
+/* One that has W, or "auto": *floor NULL. */
+int floor_adapting(const char *word, const struct profiler_floor **floor);
+/* Two or more, each once: "nom,linux". */
+int floor_list(const char *text, const struct profiler_floor *floors[FLOORS_MAX], size_t *count);
+/* "nom under kvm", "hosted": what something ran on. Returns text. */
+const char *floor_text(const char *target, const char *accel, char text[FLOOR_TEXT_BYTES]);
+
 /* ---- measure.c: what every measuring command does first and last ---- */
 
 struct app_info {
@@ -175,12 +190,25 @@ struct app_info {
 /* The app of this name, or NULL after out_error has listed those there are. */
 const struct app_info *app_find(const char *name);
 
+#define RPS_AUTO (-2) /* rps_core: as the profiler thinks best */
+
 struct measure_options {
-    const char *app, *on, *accel, *network, *client, *path;
+    const char *app, *accel, *network, *client, *path;
+    const struct profiler_floor *floor; /* NULL: auto */
+    int32_t rps_core;                   /* or -1: none, or RPS_AUTO */
     bool no_spinner;
 };
 extern const struct argp_option measure_argp_options[];
-#define MEASURE_KEY_CLIENT 0x2000 /* not among them: only profile has a choice */
+/* Not among them, but taken by measure_set from a command that lists them. */
+#define MEASURE_KEY_CLIENT 0x2000
+#define MEASURE_KEY_ON     0x2001
+#define MEASURE_OPTION_ON                                                                          \
+    {                                                                                              \
+        "on", MEASURE_KEY_ON, "FLOOR", 0,                                                          \
+            "what the app runs on: nom (a guest), hosted (a process of this Linux), or auto "      \
+            "(default): nom where an accelerator runs it at speed, else hosted",                   \
+            0                                                                                      \
+    }
 void measure_defaults(struct measure_options *o);
 /* Takes an option or argument of measure_argp_options: true if it was one; *code then. */
 bool measure_set(struct measure_options *o, int key, const char *value, int *code);
@@ -188,10 +216,16 @@ bool measure_set(struct measure_options *o, int key, const char *value, int *cod
 struct measure {
     struct profiler_paths paths;
     struct trial_settings settings; /* all but load, W, kick, seconds and seed are set */
-    char accel_reason[WHY_BYTES];
+    char accel_reason[WHY_BYTES];   /* why this floor and accelerator */
 };
-/* Finds tools and files, chooses accelerator and network. An exit code. */
+/* Finds tools and files; chooses floor, accelerator and network. An exit code. */
 int measure_prepare(const struct measure_options *o, struct measure *m);
+/* The parts of it. measure_find: app, client and files, before the floor is known. measure_floor:
+ * that the floor works here, and the settings of a trial on it under this accelerator. Exit codes.
+ */
+int measure_find(const struct measure_options *o, struct profiler_paths *paths);
+int measure_floor(const struct measure_options *o, const struct profiler_paths *paths,
+                  const struct profiler_floor *floor, const char *accel, struct trial_settings *s);
 /* Begins a session for it. An exit code. */
 int measure_session(struct store *store, const struct measure *m, const char *command,
                     uint64_t seed, int argc, char **argv, struct store_session *session);
@@ -209,6 +243,16 @@ int database_fail(const struct store *store, int error);
 int database_session(struct store *store, int64_t id, const char *app, const char *target,
                      const char *accel, struct store_session *session);
 
+/* All trials of a session, of whatever status, without histograms and logs. An exit code;
+ * database_trials_free them after NOMCTL_OK. */
+struct session_trials {
+    struct trial *trials;
+    int64_t *ids;
+    size_t count, good, failed, noisy;
+};
+int database_trials(struct store *store, int64_t session_id, struct session_trials *out);
+void database_trials_free(struct session_trials *t);
+
 struct session_points {
     struct tuner_point *points;
     size_t count;
@@ -223,8 +267,9 @@ int database_table(struct store *store, const struct store_session *session,
 
 /* ---- the commands ---- */
 
-extern const struct command doctor_command, profile_command, report_command, table_command,
-    table_show_command, choose_command, run_command, deploy_command;
+extern const struct command doctor_command, profile_command, compare_command, report_command,
+    table_command, table_show_command, choose_command, run_command, deploy_command;
+int compare_main(int argc, char **argv);
 int doctor_main(int argc, char **argv);
 int profile_main(int argc, char **argv);
 int report_main(int argc, char **argv);

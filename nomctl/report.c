@@ -3,16 +3,18 @@
 #include "reports/reports.h"
 #include <stdlib.h>
 
-enum { KEY_OUTPUT = 'o', KEY_SESSION = 0x4001, KEY_ACCEL };
+enum { KEY_OUTPUT = 'o', KEY_SESSION = 0x4001, KEY_ON, KEY_ACCEL };
 
 struct report_options {
     const char *app, *directory, *accel;
+    const struct profiler_floor *floor;
     uint64_t session;
 };
 
 static const struct argp_option options[] = {
     {"output", KEY_OUTPUT, "DIR", 0, "where to write; made if missing", 0},
     {"session", KEY_SESSION, "N", 0, "which profile (default: the newest of the app)", 0},
+    {"on", KEY_ON, "FLOOR", 0, "the newest on this floor: nom or hosted", 0},
     {"accel", KEY_ACCEL, "ACCEL", 0, "the newest under this accelerator", 0},
     {0},
 };
@@ -25,6 +27,8 @@ static int set(void *context, int key, unsigned index, const char *value) {
         o->app = value;
     else if (key == KEY_OUTPUT)
         o->directory = value;
+    else if (key == KEY_ON)
+        return floor_named(value, &o->floor);
     else if (key == KEY_ACCEL)
         o->accel = value;
     else if (list_integer("--session", value, 1, INT64_MAX, &o->session, why, sizeof why))
@@ -52,7 +56,8 @@ static int report(const struct report_options *o, const struct common *common,
                   struct store *store) {
     struct store_session session;
     char *index = NULL, why[WHY_BYTES];
-    int code = database_session(store, (int64_t)o->session, o->app, NULL, o->accel, &session);
+    int code = database_session(store, (int64_t)o->session, o->app,
+                                o->floor ? o->floor->name : NULL, o->accel, &session);
     if (code)
         return code;
     int error = report_write(store, session.id, o->directory, &index, why, sizeof why);

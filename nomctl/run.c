@@ -19,8 +19,9 @@ struct run_options {
 };
 
 static const struct argp_option options[] = {
+    MEASURE_OPTION_ON,
     {"table", KEY_TABLE, "FILE", 0,
-     "the table to follow (default: built from the newest profile in the database)", 0},
+     "the table to follow (default: built from the newest profile on this floor)", 0},
     {"delay", KEY_DELAY, "W", 0, "no table: W fixed, in us", 0},
     {"kick", KEY_KICK, "KICK", 0, "with --delay 0: natural (default) or strict", 0},
     {"price", KEY_PRICE, "LIST", 0, "of outbound traffic, $/Gbit: 10, or 1,10@5s (default: 1)", 0},
@@ -84,6 +85,7 @@ const struct command run_command = {
         "Examples:\n"
         "  nomctl run nhttpd --price 1,10@5s\n"
         "  nomctl run nhttpd --table nhttpd.table --load many,single@5s --seconds 10\n"
+        "  nomctl run nhttpd --on hosted --load many,single@5s\n"
         "  nomctl run nhttpd --delay 12 --price 1,10@5s --json",
     .arguments_least = 1,
     .arguments_most = 1,
@@ -117,8 +119,10 @@ static int find_table(const struct run_options *o, const struct trial_settings *
                         s->app);
     if (!o->has_utility)
         run->utility = h->utility;
-    if (strcmp(h->accel, s->accel) != 0)
-        out_note("the table was measured under %s; this run is under %s", h->accel, s->accel);
+    char there[FLOOR_TEXT_BYTES], here[FLOOR_TEXT_BYTES];
+    if (strcmp(h->target, s->target) != 0 || strcmp(h->accel, s->accel) != 0)
+        out_note("the table was measured on %s; this run is on %s",
+                 floor_text(h->target, h->accel, there), floor_text(s->target, s->accel, here));
     else if (strcmp(h->app_build_id, s->app_build_id) != 0)
         out_note("the table was measured with another build of %s", s->app);
     return NOMCTL_OK;

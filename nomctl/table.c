@@ -5,10 +5,11 @@
 #include <string.h>
 #include <time.h>
 
-enum { KEY_OUTPUT = 'o', KEY_SESSION = 0x5001, KEY_TARGET, KEY_ACCEL, KEY_UTILITY };
+enum { KEY_OUTPUT = 'o', KEY_SESSION = 0x5001, KEY_ON, KEY_ACCEL, KEY_UTILITY };
 
 struct table_options {
-    const char *app, *file, *target, *accel;
+    const char *app, *file, *accel;
+    const struct profiler_floor *floor;
     uint64_t session;
     struct nom_utility utility;
 };
@@ -20,7 +21,7 @@ static const struct argp_option options[] = {
      "penalty:alpha=20,x=100,l0_us=750",
      0},
     {"session", KEY_SESSION, "N", 0, "which profile (default: the newest of the app)", 0},
-    {"target", KEY_TARGET, "TARGET", 0, "the newest on this target", 0},
+    {"on", KEY_ON, "FLOOR", 0, "the newest on this floor: nom or hosted", 0},
     {"accel", KEY_ACCEL, "ACCEL", 0, "the newest under this accelerator", 0},
     {0},
 };
@@ -34,8 +35,8 @@ static int set(void *context, int key, unsigned index, const char *value) {
         o->app = value;
     else if (key == KEY_OUTPUT)
         o->file = value;
-    else if (key == KEY_TARGET)
-        o->target = value;
+    else if (key == KEY_ON)
+        return floor_named(value, &o->floor);
     else if (key == KEY_ACCEL)
         o->accel = value;
     else if (key == KEY_UTILITY)
@@ -66,8 +67,9 @@ const struct command table_command = {
 static int build(const struct table_options *o, const struct common *common, struct store *store) {
     struct store_session session;
     struct table_file file;
-    char why[WHY_BYTES];
-    int code = database_session(store, (int64_t)o->session, o->app, o->target, o->accel, &session);
+    char why[WHY_BYTES], on[FLOOR_TEXT_BYTES];
+    int code = database_session(store, (int64_t)o->session, o->app,
+                                o->floor ? o->floor->name : NULL, o->accel, &session);
     if (!code)
         code = database_table(store, &session, &o->utility, &file);
     if (code)
@@ -78,9 +80,8 @@ static int build(const struct table_options *o, const struct common *common, str
         code = json_emit(json_pack("{s:i, s:s, s:o}", "schema", NOMCTL_JSON_SCHEMA, "file", o->file,
                                    "table", json_table(file.header, file.rows)));
     else
-        printf("%s: %u rows, from session %lld (%s on %s under %s)\n", o->file,
-               file.header->row_count, (long long)session.id, session.app, session.target,
-               session.accel);
+        printf("%s: %u rows, from session %lld (%s on %s)\n", o->file, file.header->row_count,
+               (long long)session.id, session.app, floor_text(session.target, session.accel, on));
     free(file.bytes);
     return code;
 }

@@ -75,14 +75,14 @@ static void print_choices(const struct nom_table_header *h, const struct nom_tab
 
 static void print_table(const char *path, const struct nom_table_header *h,
                         const struct nom_table_row *rows) {
-    char utility[256], built[32] = "?";
+    char utility[256], built[32] = "?", on[FLOOR_TEXT_BYTES];
     time_t when = (time_t)h->built_unix_s;
     struct tm tm;
     tuner_utility_format(&h->utility, utility, sizeof utility);
     if (gmtime_r(&when, &tm))
         strftime(built, sizeof built, "%Y-%m-%d %H:%M:%S UTC", &tm);
-    printf("%s: %s on %s under %s, session %lld, built %s\nutility %s\n", path, h->app, h->target,
-           h->accel, (long long)h->session_id, built, utility);
+    printf("%s: %s on %s, session %lld, built %s\nutility %s\n", path, h->app,
+           floor_text(h->target, h->accel, on), (long long)h->session_id, built, utility);
     print_rows(h, rows);
     for (uint32_t i = 0; i < h->row_count; i++) {
         bool seen = false;

@@ -41,6 +41,35 @@ int tuner_points(const struct trial *trials, const int64_t *ids, size_t n,
 #define TUNER_FAR_LATENCY    2u
 int tuner_far(const struct tuner_point *points, size_t count, unsigned *far);
 
+/* Floors against each other. What is compared ran in rounds (settings.repeat): of each round the
+ * good trial of a floor and load counts, of the first TUNER_RUNS_MAX rounds. */
+struct tuner_spread {
+    double median, low, high;
+};
+
+/* What one floor did at one load. */
+struct tuner_level {
+    struct trial_settings settings;                                 /* of the first of them */
+    struct tuner_spread throughput_ops, latency_mean_us, jitter_us; /* over the rounds */
+    uint32_t repeats;
+    int64_t run_id[TUNER_RUNS_MAX]; /* as many as repeats */
+};
+/* Its repeats; 0: no good trial, *out is not set. */
+uint32_t tuner_level(const struct trial *trials, const int64_t *ids, size_t n, const char *target,
+                     uint32_t connections, struct tuner_level *out);
+
+/* Floor a against floor b at one load, every ratio so that over 1 says that a is better: throughput
+ * of a over b's; mean latency and jitter of b over a's. Only rounds in which both have a good trial
+ * count. median: the ratio of the medians; low and high: the least and greatest ratio of one round,
+ * between which it lies. Infinite or no number where a measure was 0. */
+struct tuner_ratio {
+    struct tuner_spread throughput, latency, jitter;
+    uint32_t repeats; /* such rounds */
+};
+/* Its repeats; 0: none, *out is not set. */
+uint32_t tuner_ratio(const struct trial *trials, size_t n, const char *a, const char *b,
+                     uint32_t connections, struct tuner_ratio *out);
+
 /* Q(z) by GSL: econ_normal_tail_fn for host tools. */
 double tuner_normal_tail(double z);
 
