@@ -260,6 +260,13 @@ $(BUILD)/tests/guest/%: $(BUILD)/host/tests/guest/%.o $(BUILD)/libhost.a
 	@mkdir -p $(@D)
 	$(CC) $(HOST_LDFLAGS) $^ $(HOST_LDLIBS) -o $@
 
+# Clients and links that tests of hosted apps use.
+HOSTED_HELPERS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/hosted/*.c))
+tests: $(HOSTED_HELPERS)
+$(BUILD)/tests/hosted/%: $(BUILD)/host/tests/hosted/%.o
+	@mkdir -p $(@D)
+	$(CC) $(HOST_LDFLAGS) $^ -lm -o $@
+
 $(BUILD)/kernel/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	$(CC) $(KERNEL_CFLAGS) -c $< -o $@
