@@ -28,6 +28,7 @@ struct memory_nic_settings {
 
 struct memory_nic_counters {
     uint64_t rx_frames, rx_overruns, tx_frames, tx_kicks;
+    uint64_t tx_refused;     /* frames that did not fit the ring */
     uint64_t rx_wait_max_ns; /* longest time from arrival to rx_take */
     uint64_t tx_wait_max_ns; /* longest time from tx_put to tx_kick */
 };

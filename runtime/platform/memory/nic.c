@@ -120,8 +120,10 @@ static int tx_put(struct nic *nic, const struct nic_tx_frame *frame) {
     check(frame);
     if (!nic->tx_checksum && frame->checksum_start)
         memory_broken("a checksum is asked of a NIC that makes none");
-    if (frame->fragments > tx_free(nic))
+    if (frame->fragments > tx_free(nic)) {
+        n->counters.tx_refused++;
         return -1;
+    }
     n->sent[n->put++ & (nic->tx_size - 1)] = (struct memory_sent){*frame, plat_now_tsc()};
     n->descriptors += frame->fragments;
     return 0;
