@@ -15,6 +15,7 @@
 #include <linux/ethtool.h>
 #include <linux/sockios.h>
 #include <net/if.h>
+#include <poll.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
@@ -22,8 +23,9 @@
 #include <sys/mount.h>
 #include <unistd.h>
 
-#define TOOL_SECONDS 10.0
-#define NAMESPACE    "/proc/thread-self/ns/net"
+#define TOOL_SECONDS    10.0
+#define CARRIER_SECONDS 5.0
+#define NAMESPACE       "/proc/thread-self/ns/net"
 
 int profiler_ip_find(char *path, size_t bytes, char *why, size_t why_bytes) {
     if (profiler_find_tool("ip", "/usr/sbin:/sbin", path, bytes) == 0)
@@ -71,6 +73,26 @@ static int set_up(const char *name, const char *address, char *why, size_t why_b
                : profiler_fail(why, why_bytes, "%s cannot be set up: %s", name, strerror(error));
 }
 
+/* Until one end, up like the other, carries frames. The kernel notices in its own time that there
+ * is a carrier, and until then drops what is sent. */
+static int wait_for_carrier(const char *name, char *why, size_t why_bytes) {
+    double deadline_s = profiler_now_s() + CARRIER_SECONDS;
+    struct ifreq request = {0};
+    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), result = -1;
+
+    snprintf(request.ifr_name, sizeof request.ifr_name, "%s", name);
+    while (fd >= 0 && result != 0 && ioctl(fd, SIOCGIFFLAGS, &request) == 0 &&
+           profiler_now_s() < deadline_s) {
+        if (request.ifr_flags & IFF_RUNNING)
+            result = profiler_interface_up(fd, name); /* waits for whoever is just noticing */
+        else
+            poll(NULL, 0, 1);
+    }
+    if (fd >= 0)
+        close(fd);
+    return result == 0 ? 0 : profiler_fail(why, why_bytes, "%s has no carrier", name);
+}
+
 /* A view of sysfs as the present network namespace has it, mounted nowhere; -1 without the right.
  */
 static int open_sysfs(void) {
@@ -111,9 +133,11 @@ static int connect_both(int client_fd, int app_fd, bool addressed, char *why, si
         return profiler_fail(why, why_bytes, "cannot change namespaces: %s", strerror(errno));
     int result =
         set_up(PROFILER_APP_INTERFACE, addressed ? PROFILER_GUEST_IP : NULL, why, why_bytes);
+    if (result == 0)
+        result = wait_for_carrier(PROFILER_APP_INTERFACE, why, why_bytes);
     if (setns(client_fd, CLONE_NEWNET) != 0)
         return profiler_fail(why, why_bytes, "cannot change namespaces: %s", strerror(errno));
-    return result;
+    return result == 0 ? wait_for_carrier(PROFILER_INTERFACE, why, why_bytes) : -1;
 }
 
 int profiler_veth_enter(int *home, bool addressed, int *app_netns_fd, char *why, size_t why_bytes) {

@@ -3,13 +3,16 @@
 #include "runtime/abi/control.h"
 #include <arpa/inet.h>
 #include <fcntl.h>
+#include <net/if.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
+#include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -28,12 +31,11 @@ static void *vcpu(void *unused) {
     return unused;
 }
 
-static int listen_on(int port) {
-    struct sockaddr_in address = {.sin_family = AF_INET,
-                                  .sin_port = htons((uint16_t)port),
-                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+static int listen_on(const char *ip, int port) {
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
     int one = 1, fd = socket(AF_INET, SOCK_STREAM, 0);
 
+    inet_pton(AF_INET, ip, &address.sin_addr);
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
     if (bind(fd, (struct sockaddr *)&address, sizeof address) != 0 || listen(fd, 64) != 0) {
         perror("fake: listen");
@@ -52,6 +54,44 @@ static int forwarded_port(int argc, char **argv, const char *guest_port) {
         return atoi(to);
     }
     return 0;
+}
+
+/* The value of an option of a process, or NULL. */
+static const char *option(int argc, char **argv, const char *name) {
+    for (int i = 0; i + 1 < argc; i++)
+        if (strcmp(argv[i], name) == 0)
+            return argv[i + 1];
+    return NULL;
+}
+
+/* As a process with its own stack would: the interface has an address, if not in the kernel's eyes.
+ */
+static void take_address(const char *interface, const char *ip) {
+    struct ifreq request = {0};
+    struct sockaddr_in in = {.sin_family = AF_INET};
+    int fd = socket(AF_INET, SOCK_DGRAM, 0);
+
+    snprintf(request.ifr_name, sizeof request.ifr_name, "%s", interface);
+    inet_pton(AF_INET, ip, &in.sin_addr);
+    memcpy(&request.ifr_addr, &in, sizeof in);
+    if (ioctl(fd, SIOCSIFADDR, &request) != 0) {
+        perror("fake: address");
+        exit(1);
+    }
+    close(fd);
+}
+
+static void become_process(int argc, char **argv, int *service, int *control) {
+    const char *interface = option(argc, argv, "--interface"), *port = option(argc, argv, "--port");
+    char ip[32];
+
+    snprintf(ip, sizeof ip, "%s", option(argc, argv, "--ip"));
+    ip[strcspn(ip, "/")] = '\0';
+    if (interface)
+        take_address(interface, ip);
+    *service = listen_on(ip, port ? atoi(port) : 80);
+    port = option(argc, argv, "--control-port");
+    *control = port ? listen_on(ip, atoi(port)) : -1;
 }
 
 /* Answers whole requests in what just came; a request never comes in parts here. */
@@ -151,8 +191,10 @@ void fake_qemu_hook(int argc, char **argv) {
             pause();
     int service = forwarded_port(argc, argv, "-:80,"),
         control = forwarded_port(argc, argv, "-:7700");
-    if (service)
-        service = listen_on(service), control = listen_on(control);
+    if (option(argc, argv, "--initrd"))
+        become_process(argc, argv, &service, &control);
+    else if (service)
+        service = listen_on("127.0.0.1", service), control = listen_on("127.0.0.1", control);
     else
         service = control = -1; /* a tap: ready is all it can be */
     pthread_create(&thread, NULL, vcpu, NULL);
@@ -167,10 +209,14 @@ void fake_qemu_hook(int argc, char **argv) {
     exit(1);
 }
 
+static void path_of(const char *name, char path[128]) {
+    snprintf(path, 128, "%s/%s", folder, name);
+}
+
 static void write_file(const char *name, mode_t mode, const char *text) {
     char path[128];
 
-    snprintf(path, sizeof path, "%s/%s", folder, name);
+    path_of(name, path);
     int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode);
     if (fd < 0 || write(fd, text, strlen(text)) != (ssize_t)strlen(text) || close(fd) != 0) {
         perror(path);
@@ -178,24 +224,58 @@ static void write_file(const char *name, mode_t mode, const char *text) {
     }
 }
 
+/* A copy where anyone may run it. */
+static void copy_self(void) {
+    char path[128];
+    ssize_t n;
+    int from = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+
+    path_of("fake", path);
+    int to = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0755);
+    do
+        n = sendfile(to, from, NULL, 1 << 20);
+    while (n > 0);
+    if (n < 0 || close(to) != 0) {
+        perror(path);
+        exit(1);
+    }
+    close(from);
+}
+
+static void make_folder(const char *name) {
+    char path[128];
+
+    path_of(name, path);
+    if (mkdir(path, 0755) != 0) {
+        perror(path);
+        exit(1);
+    }
+}
+
+static const char *const names[] = {
+    "nom.elf", "initrd.cpio", "nhttpd.elf", "fake", "qemu-system-x86_64", "hosted", "sockets"};
+
 void fake_qemu_install(const char *behaviour) {
-    char exe[512], script[1024], path[4200];
-    ssize_t n = readlink("/proc/self/exe", exe, sizeof exe - 1);
+    char script[1024], path[4200];
 
     if (!folder[0]) {
         snprintf(folder, sizeof folder, "/tmp/nom-fake-qemu.XXXXXX");
-        if (!mkdtemp(folder))
+        if (!mkdtemp(folder) || chmod(folder, 0755) != 0)
             exit(1);
         snprintf(old_path, sizeof old_path, "%s", getenv("PATH"));
         write_file("nom.elf", 0644, "");
         write_file("initrd.cpio", 0644, "");
         write_file("nhttpd.elf", 0644, "");
+        make_folder("hosted");
+        make_folder("sockets");
+        copy_self();
         setenv("NOM_HOME", folder, 1);
     }
-    exe[n > 0 ? n : 0] = '\0';
-    snprintf(script, sizeof script, "#!/bin/sh\nexec '%s' --fake-qemu '%s' \"$@\"\n", exe,
+    snprintf(script, sizeof script, "#!/bin/sh\nexec '%s/fake' --fake-qemu '%s' \"$@\"\n", folder,
              behaviour);
     write_file("qemu-system-x86_64", 0755, script);
+    write_file("hosted/nhttpd", 0755, script);
+    write_file("sockets/nhttpd", 0755, script);
     snprintf(path, sizeof path, "%s:%s", folder, old_path);
     setenv("PATH", path, 1);
 }
@@ -204,17 +284,24 @@ void fake_qemu_remove(void) {
     setenv("PATH", "/nonexistent", 1);
 }
 
-void fake_qemu_clean(void) {
-    static const char *const names[] = {"nom.elf", "initrd.cpio", "nhttpd.elf",
-                                        "qemu-system-x86_64"};
+static void remove_file(const char *name) {
     char path[128];
 
+    path_of(name, path);
+    remove(path);
+}
+
+void fake_qemu_remove_processes(void) {
+    remove_file("hosted/nhttpd");
+    remove_file("sockets/nhttpd");
+}
+
+void fake_qemu_clean(void) {
     if (!folder[0])
         return;
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        snprintf(path, sizeof path, "%s/%s", folder, names[i]);
-        unlink(path);
-    }
+    fake_qemu_remove_processes();
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        remove_file(names[i]);
     rmdir(folder);
     setenv("PATH", old_path, 1);
     unsetenv("NOM_HOME");

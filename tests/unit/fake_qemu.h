@@ -1,8 +1,10 @@
 /*
- * A program in QEMU's place, for tests of what the profiler does when a guest misbehaves: a test's
- * own executable, reached through a script named qemu-system-x86_64 in a folder that is put first
- * in PATH. It speaks on its console like a guest, and serves HTTP and control on the loopback ports
- * that QEMU's user network would forward.
+ * A program in QEMU's place, or in that of an app that is a process, for tests of what the profiler
+ * does when a target misbehaves: a copy of a test's own executable, reached through a script named
+ * qemu-system-x86_64 in a folder that is put first in PATH, or named hosted/nhttpd or
+ * sockets/nhttpd. It speaks on its console like a guest, and serves HTTP and control on the
+ * loopback ports that QEMU's user network would forward, or at the address it is given; told of an
+ * interface as well, it gives that the address first, having no stack of its own.
  */
 #ifndef TESTS_FAKE_QEMU_H
 #define TESTS_FAKE_QEMU_H
@@ -10,11 +12,10 @@
 /* First in every such test's main: if this process is to be the fake, becomes it. */
 void fake_qemu_hook(int argc, char **argv);
 
-/* Puts a fake of that behaviour in the place of QEMU, and an empty kernel, initrd and nhttpd.elf
- * in NOM_HOME. Behaviours:
- *   serve, serve-503, serve-500   ready; answers every request with that status
- *   dies-N     as serve, but is ended as for an exception after N requests
- *   deaf       ready; takes connections, never answers
+/* Puts a fake of that behaviour in the place of QEMU and of hosted/nhttpd and sockets/nhttpd, and
+ * an empty kernel, initrd and nhttpd.elf in NOM_HOME; anyone may run it all. Behaviours: serve,
+ * serve-503, serve-500   ready; answers every request with that status dies-N     as serve, but is
+ * ended as for an exception after N requests deaf       ready; takes connections, never answers
  *   mute       never says a word
  *   talks      prints without end, is never ready
  *   gives-up   what QEMU prints when KVM cannot go on
@@ -23,6 +24,8 @@ void fake_qemu_hook(int argc, char **argv);
 void fake_qemu_install(const char *behaviour);
 /* No QEMU at all in PATH. */
 void fake_qemu_remove(void);
+/* No hosted/nhttpd and sockets/nhttpd any more. */
+void fake_qemu_remove_processes(void);
 void fake_qemu_clean(void);
 
 #endif
