@@ -132,7 +132,9 @@ void net_ethernet_kick(struct net_ethernet *e) {
 }
 
 bool net_ethernet_nearly_full(const struct net_ethernet *e) {
-    return e->nic->ops->tx_free(e->nic) < e->nic->tx_size / 4 + ROOM_LEAST;
+    uint32_t size =
+        e->nic->tx_size; /* of a small ring three quarters must do, or it never resumes */
+    return e->nic->ops->tx_free(e->nic) < LWIP_MIN(size / 4 + ROOM_LEAST, size / 4 * 3);
 }
 
 /* Bytes before the payload that belong to the pbuf. */

@@ -29,9 +29,8 @@
 #define ARP_TABLE_SIZE                64
 
 /* net.c calls the protocol timers itself. */
-#define LWIP_TIMERS       0
-#define TCP_TMR_INTERVAL  50 /* delayed ACK 50 ms; retransmission in steps of 100 ms */
-#define LWIP_TCP_RTO_TIME 1000
+#define LWIP_TIMERS      0
+#define TCP_TMR_INTERVAL 50 /* delayed ACK 50 ms; retransmission in steps of 100 ms */
 
 /* Memory. */
 #define MEM_ALIGNMENT   8
