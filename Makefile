@@ -51,7 +51,6 @@ NOMCTL_OBJ := $(NOMCTL_SRC:%.c=$(BUILD)/host/%.o)
 TESTS := $(TEST_SRC:tests/unit/%.c=$(BUILD)/tests/unit/%)
 GUEST_HELPERS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/guest/*.c))
 CLI_HELPERS := $(patsubst tests/cli/%.c,$(BUILD)/tests/cli/%,$(wildcard tests/cli/*.c))
-HOSTED_HELPERS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/hosted/*.c))
 
 # ---- the app side on Linux: hosted (a process with its own stack), and on a link in memory ----
 # Each floor compiles the same sources anew; the folder of <floor_tsc.h> chooses the floor's clock.
@@ -115,7 +114,7 @@ guest:
 else
 guest: $(LIB)/nom.elf $(APP_ELF) $(LINUX_ELF) $(LIB)/initrd.cpio $(BUILD)/tests/initrd.cpio
 endif
-tests: $(TESTS) $(GUEST_HELPERS) $(CLI_HELPERS) $(HOSTED_HELPERS)
+tests: $(TESTS) $(GUEST_HELPERS) $(CLI_HELPERS)
 
 help:
 	@sed -n '/^# /{s/^# //p;/^ *$$/q}; /^#$$/d; /^ifeq/q' Makefile
@@ -164,8 +163,8 @@ $(LIB)/hosted/$(1): $(patsubst %.c,$(BUILD)/hosted/%.o,$(wildcard workloads/$(1)
 	$$(CC) $$(HOST_LDFLAGS) $$^ -lm -o $$@
 endef
 $(foreach a,$(HOSTED_APPS),$(eval $(call HOSTED_RULE,$(a))))
-# Apps of tests, on the hosted floor.
-$(BUILD)/tests/hosted/%: $(BUILD)/hosted/tests/hosted/%.o $(BUILD)/libhosted.a
+# An app of the hosted floor's tests; the other programs there are ordinary ones.
+$(BUILD)/tests/hosted/nic: $(BUILD)/hosted/tests/hosted/nic.o $(BUILD)/libhosted.a
 	@mkdir -p $(@D)
 	$(CC) $(HOST_LDFLAGS) $^ -lm -o $@
 # What knows sockets takes the place of main.c, serve.c and connection.c.

@@ -26,7 +26,16 @@ void plat_nic_start(const char *interface) {
     packet.interface = interface;
 }
 
+/* The socket's own error of that, which is now 0: left there it would fail the first frame after
+ * the interface has come back, and end each wait at once. */
+static int take_error(const struct packet *p) {
+    int error = 0;
+    socklen_t bytes = sizeof error;
+    return getsockopt(p->fd, SOL_SOCKET, SO_ERROR, &error, &bytes) == 0 ? error : 0;
+}
+
 void packet_went_down(struct packet *p, int error) {
+    take_error(p);
     if (!p->down)
         plat_log("interface %s: %s; frames are lost until it is back", p->interface,
                  strerror(error));
@@ -35,9 +44,8 @@ void packet_went_down(struct packet *p, int error) {
 
 /* Called where a wait found the socket in trouble. */
 static void hear_trouble(void) {
-    int error = 0;
-    socklen_t bytes = sizeof error;
-    if (getsockopt(packet.fd, SOL_SOCKET, SO_ERROR, &error, &bytes) == 0 && error != 0) {
+    int error = take_error(&packet);
+    if (error != 0) {
         packet.errors++;
         packet_went_down(&packet, error);
     }

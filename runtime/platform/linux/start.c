@@ -122,7 +122,7 @@ int main(int argc, char **argv) {
         bool is_interface = strcmp(argv[at], "--interface") == 0;
         if (!is_interface && strcmp(argv[at], "--initrd") != 0)
             die(STATUS_USAGE, "no option %s before -- (--interface --initrd --help)", argv[at]);
-        if (at + 1 == argc)
+        if (at + 1 == argc || strcmp(argv[at + 1], "--") == 0)
             die(STATUS_USAGE, "option %s has no value", argv[at]);
         if (is_interface)
             plat_nic_start(argv[at + 1]);
