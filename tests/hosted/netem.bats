@@ -43,7 +43,7 @@ carry() { # FAULT=PERCENT...: a faults.c between the wires, in place of one that
     # shellcheck disable=SC2046 # words
     $(entry) prlimit --cpu=600 "$BUILD/tests/hosted/faults" wire0 wire1 1 "$@" >"$BATS_TEST_TMPDIR/link" 3>&- &
     link=$!
-    for turn in $(seq 500); do
+    for _ in {1..500}; do
         grep -q ready "$BATS_TEST_TMPDIR/link" && return 0
         sleep 0.01
     done
@@ -62,8 +62,8 @@ faulty() {
     fi
     serve
     in_net curl -sS -m 20 "http://$ip/" >/dev/null
-    address=$(in_net ip neigh show to $ip dev nom0 | sed -n 's/.*lladdr \([^ ]*\).*/\1/p')
-    in_net ip neigh replace $ip lladdr "$address" nud permanent dev nom0
+    address=$(in_net ip neigh show to "$ip" dev nom0 | sed -n 's/.*lladdr \([^ ]*\).*/\1/p')
+    in_net ip neigh replace "$ip" lladdr "$address" nud permanent dev nom0
     if [ -n "$netem" ]; then
         for dev in nom0 nom1; do
             # shellcheck disable=SC2086 # words
