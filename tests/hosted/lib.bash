@@ -30,7 +30,7 @@ hosted_net() {
     net_pid=$!
     until [ "$(readlink "/proc/$net_pid/ns/net")" != "$(readlink /proc/self/ns/net)" ]; do sleep 0.01; done
     # -r: its users are mapped a moment later.
-    until [ $options = -n ] || [ -s "/proc/$net_pid/uid_map" ]; do sleep 0.01; done
+    until [ $options = -n ] || grep -q . "/proc/$net_pid/uid_map"; do sleep 0.01; done
     in_net ip link set lo up
     in_net ip link add nom0 type veth peer name nom1
     in_net ip addr add 10.77.0.1/24 dev nom0
