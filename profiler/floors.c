@@ -115,12 +115,14 @@ int profiler_floor_choose(const struct profiler_paths *paths, const char *accel_
     if (process.works) {
         *chosen = hosted;
         snprintf(accel, TRIAL_NAME_BYTES, "none");
-        snprintf(reason, reason_bytes, "hosted, %s: no accelerator runs nom at speed (kvm: %s)",
-                 process.detail, no_kvm);
+        snprintf(reason, reason_bytes,
+                 "hosted (%s), for no accelerator runs nom at speed (kvm: %s)", process.detail,
+                 no_kvm);
         return 0;
     }
     if (profiler_accel_choose(paths, "auto", accel, text, sizeof text, why, why_bytes) != 0)
         return -1;
-    snprintf(reason, reason_bytes, "nom under %s; hosted does not work: %s", text, process.detail);
+    snprintf(reason, reason_bytes, "nom under %s; and hosted does not work: %s", text,
+             process.detail);
     return 0;
 }

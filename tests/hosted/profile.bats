@@ -1,0 +1,213 @@
+#!/usr/bin/env bats
+# The command line with apps that are processes: as root, and as a user without any right, in a
+# folder that holds what an installation would. Killed at any moment, nothing is left: no process,
+# namespace, interface or file. Nothing here depends on how fast the machine is.
+# shellcheck disable=SC2154 # db, output: of lib.bash and bats
+load ../cli/lib.bash
+
+NOBODY=65534
+
+setup() {
+    cli_setup
+    mark=nom-hosted-$$-$BATS_TEST_NUMBER
+    # Where anyone may read and write: bats' own folder is closed to others.
+    place=$(mktemp -d /tmp/nom-hosted.XXXXXX)
+    mkdir "$place/tmp" "$place/home" "$place/work"
+    cp -rL "$BUILD/bin" "$BUILD/lib" "$place"
+    chmod -R a+rX "$place"
+    chmod 1777 "$place/tmp" "$place/home" "$place/work"
+    cd "$place/work" || return
+    db=$place/work/nom.db
+    sweep_pid=
+}
+teardown() {
+    [ -z "$sweep_pid" ] || kill -9 "$sweep_pid" 2>/dev/null || true
+    rm -rf "$place"
+}
+
+# become WHO: $prefix then runs a command as root, or as a user without rights; skips where that
+# cannot be.
+become() {
+    prefix=(env "NOM_MARK=$mark" "TMPDIR=$place/tmp" "HOME=$place/home")
+    if [ "$1" = root ]; then
+        [ "$(id -u)" = 0 ] || skip "not root"
+        return
+    fi
+    [ "$(id -u)" != 0 ] ||
+        prefix+=(setpriv --reuid "$NOBODY" --regid "$NOBODY" --clear-groups --)
+    "${prefix[@]}" unshare -Urn true 2>/dev/null || skip "no user namespaces here"
+}
+
+profile() {
+    "${prefix[@]}" "$place/bin/nomctl" profile nhttpd --on hosted --db "$db" --accept-noisy \
+        --seconds 0.8 --warmup 0.2 "$@"
+}
+
+# A sweep under way; $sweep_pid.
+sweep_start() {
+    "${prefix[@]}" "$place/bin/nomctl" profile nhttpd --on hosted --db "$db" --accept-noisy \
+        --seconds 0.2 --warmup 0.1 --delays 0,4,8 --loads 2 --repeats 50 >"$place/out" 2>"$place/err" 3>&- &
+    sweep_pid=$!
+}
+
+# Pids of what was started here.
+ours() { grep -lzsx "NOM_MARK=$mark" /proc/[0-9]*/environ | cut -d/ -f3; }
+
+# Pid of one of ours by the beginning of its name; waits for it.
+one_of_ours() {
+    local pid name
+    for _ in $(seq 2000); do
+        for pid in $(ours); do
+            read -r name 2>/dev/null <"/proc/$pid/comm" || continue
+            [[ $name == "$1"* ]] && echo "$pid" && return 0
+        done
+        kill -0 "$sweep_pid" 2>/dev/null || return 1
+    done
+    return 1
+}
+
+trials() {
+    [ -s "$db" ] || { echo 0 && return; } # sqlite3 would make it, as another user
+    sqlite3 "$db" "SELECT count(*) FROM trial WHERE status $1" 2>/dev/null || echo 0
+}
+
+until_trials() {
+    for _ in $(seq 2000); do
+        [ "$(trials "$1")" -ge "$2" ] && return 0
+        kill -0 "$sweep_pid" 2>/dev/null || break
+        sleep 0.01
+    done
+    cat "$place/out" "$place/err"
+    return 1
+}
+
+# Namespaces that our processes hold and we do not.
+inside() {
+    for pid in $(ours); do
+        readlink "/proc/$pid/ns/net" "/proc/$pid/ns/user"
+    done 2>/dev/null | sort -u |
+        grep -vxF -e "$(readlink /proc/self/ns/net)" -e "$(readlink /proc/self/ns/user)"
+}
+
+held() {
+    readlink /proc/[0-9]*/ns/net /proc/[0-9]*/ns/user 2>/dev/null | grep -qxF "$1"
+}
+
+# $1: the namespaces there were
+nothing_left() {
+    for _ in $(seq 500); do
+        [ -z "$(ours)" ] && break
+        sleep 0.02
+    done
+    [ -z "$(ours)" ]
+    local namespace
+    for namespace in $1; do # the number of one that is gone may be another's for a moment
+        for _ in $(seq 100); do
+            held "$namespace" || break
+            sleep 0.02
+        done
+        ! held "$namespace"
+    done
+    [ ! -d /sys/class/net/nom0 ] && [ ! -d /sys/class/net/nom1 ]
+    [ -z "$(ls -A "$place/tmp")" ] && [ -z "$(ls -A "$place/home")" ]
+    [ "$(sqlite3 "$db" 'PRAGMA integrity_check')" = ok ]
+}
+
+column() { sqlite3 "$db" "SELECT DISTINCT $1 FROM trial"; }
+
+profiles_well() {
+    become "$1"
+    gives profile --repeats 1 --delays 0,8 --loads single,many --json
+    [ "$(jq -c '[.target, .accel, .network, .trials, .failed, .interrupted]' <<<"$output")" = \
+        '["hosted","none","veth",6,0,false]' ]
+    [ "$(jq -c '[.points[] | [.load, .delay_us, .kick]] | sort' <<<"$output")" = \
+        '[["many",0,"natural"],["many",0,"strict"],["many",8,"natural"],["single",0,"natural"],["single",0,"strict"],["single",8,"natural"]]' ]
+    [ "$(jq '[.points[] | .throughput_ops > 0 and .gbit_out_per_s > 0] | all' <<<"$output")" = true ]
+    [ "$(column user_namespace)" = "$2" ]
+    [ "$(column target,network,accel)" = "hosted|veth|none" ]
+    [ -n "$(column app_build_id)" ]
+    [ -z "$(column kernel_build_id)" ]
+    nothing_left ""
+    [ "$(ls)" = nom.db ]
+}
+
+@test "profile --on hosted, as root" {
+    profiles_well root 0
+}
+
+@test "profile --on hosted, as nobody, in a user namespace" {
+    profiles_well nobody 1
+    [ "$(column rps_core)" = -1 ] # only root may place the reception
+}
+
+@test "profile on floors without batching: no W, no statistics, and a ratio all the same" {
+    become root
+    gives "${prefix[@]}" "$place/bin/nomctl" compare nhttpd --on hosted,host --db "$db" --loads 2 --repeats 1 \
+        --seconds 0.8 --warmup 0.2 --accept-noisy --json
+    [ "$(sqlite3 "$db" "SELECT count(*) FROM trial WHERE status = 'ok'")" = 2 ]
+    [ "$(sqlite3 "$db" "SELECT group_concat(target) FROM (SELECT target FROM trial ORDER BY target)")" = host,hosted ]
+    nothing_left ""
+}
+
+killed() {
+    become "$1"
+    sweep_start
+    until_trials "= 'ok'" 1
+    for i in 0 1 2 3; do
+        before=$(trials "= 'ok'")
+        sleep "0.0$((i * 25))"
+        held_before=$(inside) || true
+        kill -9 "$sweep_pid"
+        wait "$sweep_pid" || true
+        nothing_left "$held_before"
+        [ "$(trials "= 'ok'")" -ge "$before" ]
+        sweep_start
+        until_trials "= 'ok'" "$((before + 1))"
+    done
+    for _ in $(seq 100); do # at least the client's and the app's, in the middle of a trial
+        app=$(one_of_ours nhttpd)
+        held_before=$(inside) || true
+        [ "$(wc -l <<<"$held_before")" -ge 2 ] && break
+    done
+    [ "$(wc -l <<<"$held_before")" -ge 2 ]
+    kill -9 "$sweep_pid"
+    wait "$sweep_pid" || true
+    nothing_left "$held_before"
+    [ ! -e "/proc/$app/exe" ] # its parent may not have buried it yet
+}
+
+@test "nomctl killed, as root: nothing is left, what was finished is kept" {
+    killed root
+}
+
+@test "nomctl killed, as nobody: nothing is left, what was finished is kept" {
+    killed nobody
+}
+
+@test "the app killed: that trial has failed; the sweep goes on" {
+    become root
+    sweep_start
+    until_trials "= 'ok'" 1
+    kill -9 "$(one_of_ours nhttpd)"
+    until_trials "= 'failed'" 1
+    good=$(trials "= 'ok'")
+    until_trials "= 'ok'" "$((good + 1))"
+    [[ $(sqlite3 "$db" "SELECT error FROM trial WHERE status = 'failed'") == "nhttpd was killed by signal 9"* ]]
+    kill -INT "$sweep_pid"
+    status=0
+    wait "$sweep_pid" || status=$?
+    [ "$status" -eq 130 ]
+    nothing_left ""
+}
+
+@test "without namespaces to be had, one line says what is missing" {
+    become root
+    # In a user namespace that allows no further ones, with no right in it.
+    run --separate-stderr unshare -Ur sh -c 'echo 0 >/proc/sys/user/max_user_namespaces
+        exec setpriv --bounding-set=-all --inh-caps=-all "$@"' sh "$place/bin/nomctl" profile nhttpd \
+        --on hosted --db "$db" --delays 0 --loads 2
+    echo "$status $output $stderr"
+    [ "$status" -ne 0 ]
+    [[ $stderr == "nomctl: "*user.max_user_namespaces* ]]
+    [ "${#stderr_lines[@]}" -eq 1 ]
+}
