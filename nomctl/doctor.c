@@ -8,15 +8,14 @@
 #include <unistd.h>
 
 static const struct {
-    const char *name, *package, *version_command, *needed_for;
+    const char *name, *package, *version_option, *needed_for;
 } tools[] = {
-    {"qemu-system-x86_64", "qemu-system-x86", "qemu-system-x86_64 --version 2>&1",
-     "nom, linux and osv"},
-    {"ip", "iproute2", "ip -V 2>&1", "hosted and host"},
-    {"busybox", "busybox-static", "busybox 2>&1", "linux"},
-    {"wrk", "wrk", "wrk -v 2>&1", "profile --client wrk"},
-    {"gnuplot", "gnuplot-nox", "gnuplot --version 2>&1", "report"},
-    {"nginx", "nginx-light", "nginx -v 2>&1", "make bench"},
+    {"qemu-system-x86_64", "qemu-system-x86", "--version", "nom, linux and osv"},
+    {"ip", "iproute2", "-V", "hosted and host"},
+    {"busybox", "busybox-static", "", "linux"},
+    {"wrk", "wrk", "-v", "profile --client wrk"},
+    {"gnuplot", "gnuplot-nox", "--version", "report"},
+    {"nginx", "nginx-light", "-v", "make bench"},
 };
 #define TOOLS (sizeof tools / sizeof tools[0])
 
@@ -67,9 +66,11 @@ const struct command doctor_command = {
     .has_json = true,
 };
 
-/* First line that a command prints, up to its second sentence. */
-static void first_line(const char *command, char *line, size_t bytes) {
-    FILE *from = popen(command, "r");
+/* First line that a tool says of its version, up to its second sentence. */
+static void version_of(const char *path, const char *option, char *line, size_t bytes) {
+    char command[600];
+    snprintf(command, sizeof command, "'%s' %s 2>&1", path, option);
+    FILE *from = strchr(path, '\'') ? NULL : popen(command, "r");
     line[0] = '\0';
     if (!from)
         return;
@@ -87,7 +88,7 @@ static void look_for_tools(struct doctor *d) {
         struct tool *t = &d->tools[i];
         t->present = file_find_tool(tools[i].name, t->path, sizeof t->path) == 0;
         if (t->present)
-            first_line(tools[i].version_command, t->version, sizeof t->version);
+            version_of(t->path, tools[i].version_option, t->version, sizeof t->version);
     }
 }
 

@@ -92,8 +92,8 @@ int file_write(const char *path, const void *bytes, size_t n, char *why, size_t 
     return rc;
 }
 
-int file_find_tool(const char *name, char *path, size_t path_bytes) {
-    const char *from = getenv("PATH");
+/* In a list like that of PATH; 0 if it is there. */
+static int find_in(const char *from, const char *name, char *path, size_t path_bytes) {
     struct stat st;
     while (from && *from) {
         size_t n = strcspn(from, ":");
@@ -103,6 +103,13 @@ int file_find_tool(const char *name, char *path, size_t path_bytes) {
         from += n + (from[n] == ':');
     }
     return -1;
+}
+
+int file_find_tool(const char *name, char *path, size_t path_bytes) {
+    if (find_in(getenv("PATH"), name, path, path_bytes) == 0)
+        return 0;
+    /* Not in an ordinary user's PATH, but for all to run. */
+    return find_in("/usr/sbin:/sbin", name, path, path_bytes);
 }
 
 int table_file_read(const char *path, struct table_file *file) {

@@ -182,7 +182,9 @@ int measure_prepare(const struct measure_options *o, struct measure *m) {
     if (!floor) {
         if (profiler_floor_choose(&m->paths, o->accel, &floor, accel, m->accel_reason,
                                   sizeof m->accel_reason, why, sizeof why))
-            return out_fail(NOMCTL_MISSING, "%s", why);
+            return strcmp(o->accel, "auto") == 0
+                       ? out_fail(NOMCTL_MISSING, "neither nom nor hosted works here: %s", why)
+                       : out_fail(NOMCTL_MISSING, "accelerator %s: %s", o->accel, why);
         code = fits(o, floor);
         if (!code && strcmp(o->accel, "auto") == 0)
             out_note("on %s", m->accel_reason);

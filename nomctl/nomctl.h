@@ -144,7 +144,7 @@ int list_schedule(const char *what, const char *text, struct step steps[STEPS_MA
 int file_read(const char *path, size_t most, void **bytes, size_t *n, char *why, size_t why_bytes);
 /* Written beside it under another name, then renamed: whole or not at all. 0, or -1 with why. */
 int file_write(const char *path, const void *bytes, size_t n, char *why, size_t why_bytes);
-/* A program in PATH; 0 if there is one. */
+/* A program in PATH, /usr/sbin or /sbin; 0 if there is one. */
 int file_find_tool(const char *name, char *path, size_t path_bytes);
 
 /* A table file, checked in full. free(bytes) releases it. An exit code. */

@@ -1,10 +1,13 @@
 #!/usr/bin/env bats
 # `make install` gives a nomctl that finds its guest files wherever DESTDIR and PREFIX put it.
 load lib.bash
-setup() { cli_setup; }
+setup() {
+    user_home=$HOME # where make's sources are
+    cli_setup
+}
 
 @test "install: the installed nomctl finds kernel and apps beside it" {
-    make -s -C "$BATS_TEST_DIRNAME/../.." install DESTDIR="$BATS_TEST_TMPDIR/stage" PREFIX=/opt/nom
+    HOME=$user_home make -s -C "$BATS_TEST_DIRNAME/../.." install DESTDIR="$BATS_TEST_TMPDIR/stage" PREFIX=/opt/nom
     installed=$BATS_TEST_TMPDIR/stage/opt/nom
     [ -f "$installed/share/doc/nom/README.md" ]
     run --separate-stderr "$installed/bin/nomctl" doctor --json

@@ -5,7 +5,9 @@
  *   load single (1 connection):  fastest, and best in everything, at W = 0 natural
  *   load many (32 connections):  throughput best at W = 8; latency best at W = 0 natural
  *
- *   seed profile DB ACCEL     one more profile session of nhttpd
+ *   seed profile DB ACCEL     one more profile session of nhttpd on nom
+ *   seed hosted DB            one on hosted
+ *   seed compare DB           a session of nomctl compare
  *   seed failed DB            one whose only trial failed
  *   seed table FILE APP       a table of that app
  */
@@ -36,14 +38,14 @@ static const struct {
 };
 #define POINTS (sizeof points / sizeof points[0])
 
-static void fill(struct trial *t, size_t i, const char *accel, uint32_t repeat) {
+static void fill(struct trial *t, size_t i, const char *floor, const char *accel, uint32_t repeat) {
     *t = (struct trial){0};
     struct trial_settings *s = &t->settings;
     struct trial_result *r = &t->result;
     /* Repeats differ by 1 %, the median is the figure itself. */
     double ops = points[i].throughput_ops * (1 + 0.01 * ((int)repeat - 1));
     strcpy(s->app, "nhttpd");
-    strcpy(s->target, "nom");
+    snprintf(s->target, sizeof s->target, "%s", floor);
     snprintf(s->accel, sizeof s->accel, "%s", accel);
     strcpy(s->network, "tap");
     strcpy(s->client, "nom");
@@ -73,13 +75,14 @@ static void fill(struct trial *t, size_t i, const char *accel, uint32_t repeat) 
     r->guest_cpu_s_per_s = 0.5;
 }
 
-static int add_session(const char *path, const char *accel, int failed) {
+static int add_session(const char *path, const char *command, const char *floor, const char *accel,
+                       int failed) {
     struct store *store = NULL;
     struct store_session session = {.seed = 7};
     int64_t id;
-    strcpy(session.command, "profile");
+    snprintf(session.command, sizeof session.command, "%s", command);
     strcpy(session.app, "nhttpd");
-    strcpy(session.target, "nom");
+    snprintf(session.target, sizeof session.target, "%s", floor);
     snprintf(session.accel, sizeof session.accel, "%s", accel);
     int error = store_open(path, STORE_WRITE, &store);
     if (!error)
@@ -87,7 +90,7 @@ static int add_session(const char *path, const char *accel, int failed) {
     for (size_t i = 0; !error && i < (failed ? 1 : POINTS); i++)
         for (uint32_t repeat = 0; !error && repeat < (failed ? 1 : REPEATS); repeat++) {
             struct trial t;
-            fill(&t, i, accel, repeat);
+            fill(&t, i, floor, accel, repeat);
             if (failed) {
                 t.result.status = TRIAL_FAILED;
                 strcpy(t.result.error, "made to fail");
@@ -116,7 +119,7 @@ static int write_table(const char *path, const char *app) {
     strcpy(info.target, "nom");
     strcpy(info.accel, "kvm");
     for (size_t i = 0; i < POINTS; i++) {
-        fill(&trials[i], i, "kvm", 1);
+        fill(&trials[i], i, "nom", "kvm", 1);
         ids[i] = (int64_t)i + 1;
     }
     FILE *to = fopen(path, "wb");
@@ -132,11 +135,16 @@ static int write_table(const char *path, const char *app) {
 
 int main(int argc, char **argv) {
     if (argc == 4 && strcmp(argv[1], "profile") == 0)
-        return add_session(argv[2], argv[3], 0);
+        return add_session(argv[2], "profile", "nom", argv[3], 0);
+    if (argc == 3 && strcmp(argv[1], "hosted") == 0)
+        return add_session(argv[2], "profile", "hosted", "none", 0);
+    if (argc == 3 && strcmp(argv[1], "compare") == 0)
+        return add_session(argv[2], "compare", "nom,linux", "tcg", 0);
     if (argc == 3 && strcmp(argv[1], "failed") == 0)
-        return add_session(argv[2], "kvm", 1);
+        return add_session(argv[2], "profile", "nom", "kvm", 1);
     if (argc == 4 && strcmp(argv[1], "table") == 0)
         return write_table(argv[2], argv[3]);
-    fputs("usage: seed profile DB ACCEL | failed DB | table FILE APP\n", stderr);
+    fputs("usage: seed profile DB ACCEL | hosted DB | compare DB | failed DB | table FILE APP\n",
+          stderr);
     return 2;
 }
