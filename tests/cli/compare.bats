@@ -5,7 +5,7 @@ setup() { cli_setup; }
 
 compare() { nomctl compare nhttpd --db "$db" "$@"; }
 sql() { sqlite3 "$db" "$1"; }
-quick=(--loads single,4 --repeats 2 --seconds 0.1 --warmup 0.05 --accept-noisy)
+quick=(--loads "single,4" --repeats 2 --seconds 0.1 --warmup 0.05 --accept-noisy)
 
 # Skips where the app cannot be run as a process of this machine.
 needs_processes() {
