@@ -35,6 +35,11 @@ HOST_CFLAGS := $(filter-out -D_FORTIFY_SOURCE=2,$(HOST_CFLAGS)) -O1 -fno-omit-fr
   -fsanitize=address,undefined -fno-sanitize-recover=all -DNOM_DEBUG_BUILD=1
 HOST_LDFLAGS += -fsanitize=address,undefined
 endif
+# `make coverage` sets COVERAGE=1 in a folder of its own.
+ifeq ($(COVERAGE),1)
+HOST_CFLAGS := $(filter-out -D_FORTIFY_SOURCE=2,$(HOST_CFLAGS)) -O1 --coverage -fprofile-update=atomic
+HOST_LDFLAGS += --coverage
+endif
 
 HOST_DIRS := runtime/econ record workloads/load profiler store pareto tuner reports
 HOST_SRC := $(foreach d,$(HOST_DIRS),$(wildcard $(d)/*.c))
@@ -197,20 +202,23 @@ FUZZ := $(BUILD)/fuzz
 FUZZ_SRC_http := $(wildcard workloads/nhttpd/http*.c)
 FUZZ_SRC_control := $(wildcard runtime/econ/*.c runtime/lib/*.c)
 FUZZ_SRC_table := $(FUZZ_SRC_control) tuner/table_file.c tuner/utility_text.c
-FUZZ_SRC_stack := $(MEMORY_SRC) $(FUZZ_SRC_http) $(wildcard workloads/nhttpd/serve.c workloads/nhttpd/site.c)
+FUZZ_SRC_stack := $(MEMORY_SRC) $(filter-out %/main.c,$(wildcard workloads/nhttpd/*.c))
 FUZZ_LWIP_stack := $(LWIP_SRC:$(LWIP)/%.c=lwip/%.o)
 FUZZ_ALL := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 FUZZERS ?= $(FUZZ_ALL)
 FUZZ_CFLAGS := $(filter-out -O% -D_FORTIFY_SOURCE=2 -fsanitize=%,$(MEMORY_CFLAGS)) -O1 -fno-omit-frame-pointer
 FUZZ_SAN := -fsanitize=address,undefined -fno-sanitize-recover=all
 FUZZ_LDLIBS := $(HOST_LDLIBS)
+# What guides a fuzzer: the code under test. The floor in memory would only slow it down.
+FUZZ_GUIDE = -fsanitize=fuzzer-no-link
+$(FUZZ)/obj/runtime/platform/memory/%.o $(FUZZ)/obj/tests/fuzz/fuzz_stack.o: FUZZ_GUIDE =
 
 $(FUZZ)/obj/%.o: %.c Makefile
 	@mkdir -p $(@D)
-	clang $(FUZZ_CFLAGS) $(FUZZ_SAN) -fsanitize=fuzzer-no-link -c $< -o $@
+	clang $(FUZZ_CFLAGS) $(FUZZ_SAN) $(FUZZ_GUIDE) -c $< -o $@
 $(FUZZ)/obj/lwip/%.o: $(LWIP)/%.c Makefile
 	@mkdir -p $(@D)
-	clang $(FUZZ_CFLAGS) $(FUZZ_SAN) -fsanitize=fuzzer-no-link -Wno-error -w -c $< -o $@
+	clang $(FUZZ_CFLAGS) $(FUZZ_SAN) $(FUZZ_GUIDE) -Wno-error -w -c $< -o $@
 define FUZZ_RULE
 $(FUZZ)/fuzz_$(1): $(addprefix $(FUZZ)/obj/,tests/fuzz/fuzz_$(1).o $(FUZZ_SRC_$(1):.c=.o) $(FUZZ_LWIP_$(1)))
 	clang $(FUZZ_SAN) -fsanitize=fuzzer $$^ $(FUZZ_LDLIBS) -o $$@
@@ -228,6 +236,13 @@ replayers: $(FUZZ_ALL:%=$(FUZZ)/replay_%)
 SECONDS ?= 600
 fuzz: $(FUZZERS:%=$(FUZZ)/fuzz_%)
 	tests/fuzz/run $(FUZZ) $(SECONDS) $(FUZZERS)
+
+# ---- coverage ----
+.PHONY: coverage coverage-build
+coverage-build: tests replayers $(BUILD)/bin/nomctl $(HOSTED_ELF) $(LIB)/initrd.cpio
+coverage:
+	$(MAKE) --no-print-directory CC=gcc COVERAGE=1 BUILD=$(BUILD)/cov coverage-build >/dev/null
+	tools/coverage $(BUILD)/cov $(FUZZ)/corpus
 
 # ---- tests on a link in memory: nhttpd on one end, a client on the other ----
 # lwIP is one per program, so the client's is a second copy, whose global names get the prefix peer_.

@@ -25,6 +25,8 @@ static struct pool pools[] = {
 };
 #define POOLS (sizeof pools / sizeof pools[0])
 
+static size_t taken;
+
 int net_pool_open(void) {
     for (struct pool *p = pools; p < pools + POOLS; p++) {
         p->memory = plat_dma_alloc(p->block_bytes * p->blocks);
@@ -45,6 +47,7 @@ void *net_pool_take(size_t bytes) {
         struct block *b = p->free;
         if (bytes <= p->block_bytes && b != NULL) {
             p->free = b->next;
+            taken++;
             return b;
         }
     }
@@ -63,7 +66,12 @@ void net_pool_give(void *memory) {
             struct block *b = memory;
             b->next = p->free;
             p->free = b;
+            taken--;
             return;
         }
     }
+}
+
+size_t net_pool_taken(void) {
+    return taken;
 }

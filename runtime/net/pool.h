@@ -17,4 +17,7 @@ void *net_pool_take(size_t bytes);
 void *net_pool_take_zeroed(size_t count, size_t bytes);
 void net_pool_give(void *memory);
 
+/* Blocks taken and not given back: 0 while nothing is under way. */
+size_t net_pool_taken(void);
+
 #endif

@@ -89,11 +89,12 @@ int talk_control(struct talk *t, enum nom_control_type type, const void *payload
         struct nom_control_status status;
     } reply;
     static uint32_t tag;
+    tag++;
     const struct nom_control_header header = {.magic = NOM_CONTROL_MAGIC,
                                               .version = NOM_CONTROL_VERSION,
                                               .type = (uint16_t)type,
                                               .payload_bytes = bytes,
-                                              .tag = ++tag};
+                                              .tag = tag};
     talk_forget(t);
     talk_say(t, &header, sizeof header);
     if (bytes > 0)
