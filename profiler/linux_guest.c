@@ -19,13 +19,18 @@
 
 #define APPEND "console=ttyS0 quiet panic=-1 mitigations=off tsc=reliable clocksource=tsc"
 
-static const char init_begin[] =
-    "#!/bin/busybox sh\n"
-    "b=/bin/busybox\n"
-    "end() { [ -z \"$*\" ] || echo \"init: $*\"; $b sleep 0.1; $b reboot -f; }\n"
-    "$b mount -t proc proc /proc && $b mount -t sysfs sys /sys && $b mount -t devtmpfs dev /dev "
-    "||\n"
-    "    end 'no /proc, /sys or /dev'\n";
+/* After the last words the kernel is to say nothing. */
+static const char init_begin[] = "#!/bin/busybox sh\n"
+                                 "b=/bin/busybox\n"
+                                 "end() {\n"
+                                 "    [ -z \"$*\" ] || echo \"init: $*\"\n"
+                                 "    echo 0 >/proc/sys/kernel/printk\n"
+                                 "    $b sleep 0.1\n"
+                                 "    $b reboot -f\n"
+                                 "}\n"
+                                 "$b mount -t proc proc /proc && $b mount -t sysfs sys /sys && $b "
+                                 "mount -t devtmpfs dev /dev ||\n"
+                                 "    end 'no /proc, /sys or /dev'\n";
 
 /* The folder of nom's own guest files. */
 static void folder_of(const struct profiler_paths *paths, char *folder, size_t bytes) {
