@@ -21,7 +21,7 @@ int profiler_qemu_find(char *path, size_t bytes, char *why, size_t why_bytes) {
 struct command {
     const char *argv[QEMU_ARGUMENTS_MAX];
     size_t count;
-    char memory[16], vcpus[40], netdev[192], drive[640];
+    char memory[16], vcpus[40], netdev[192], drive[1152];
 };
 
 static void add(struct command *c, const char *option, const char *value) {
@@ -30,8 +30,21 @@ static void add(struct command *c, const char *option, const char *value) {
         c->argv[c->count++] = value;
 }
 
+/* A file as the value of an option with commas between its parts. */
+static void escape(const char *file, char *to, size_t bytes) {
+    size_t n = 0;
+
+    for (; *file && n + 2 < bytes; file++) {
+        if (*file == ',')
+            to[n++] = ',';
+        to[n++] = *file;
+    }
+    to[n] = '\0';
+}
+
 static void compose(struct command *c, const char *path, const struct profiler_qemu *q) {
     const struct profiler_guest *guest = q->guest;
+    char image[2 * sizeof guest->image];
     bool kvm = strcmp(q->accel, "kvm") == 0;
 
     c->count = 0;
@@ -59,8 +72,9 @@ static void compose(struct command *c, const char *path, const struct profiler_q
         add(c, "-initrd", guest->initrd);
     add(c, "-append", guest->append);
     if (guest->image[0]) { /* what it writes goes to a file that QEMU unlinks at once */
+        escape(guest->image, image, sizeof image);
         snprintf(c->drive, sizeof c->drive, "if=none,id=d0,snapshot=on,format=%s,file=%s",
-                 guest->image_format, guest->image);
+                 guest->image_format, image);
         add(c, "-drive", c->drive);
         add(c, "-device", "virtio-blk-pci,disable-legacy=on,drive=d0");
     }

@@ -150,6 +150,6 @@ int profiler_run(const struct profiler_spawn *s, double timeout_seconds, char *t
                              timeout_seconds);
     if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
         return 0;
-    return profiler_fail(why, why_bytes, "%s: %.*s", s->argv[0], (int)strcspn(text, "\n"),
-                         text[0] ? text : "failed");
+    const char *said = text[0] ? text : "failed";
+    return profiler_fail(why, why_bytes, "%s: %.*s", s->argv[0], (int)strcspn(said, "\n"), said);
 }
