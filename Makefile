@@ -79,13 +79,13 @@ KERNEL_CFLAGS := $(COMMON) -O2 -ffreestanding -nostdinc -isystem $(CC_INCLUDE) -
 KERNEL_OBJ := $(KERNEL_SRC:%.c=$(BUILD)/kernel/%.o) $(KERNEL_ASM:%.S=$(BUILD)/kernel/%.S.o)
 
 # ---- ring 3 ----
-# App, stack and driver are optimized as one: a translator such as QEMU's makes each call and return
-# dear (docs/measuring.md). Only with gcc, which links.
-GUEST_LTO := $(if $(findstring gcc,$(CC)),-flto=auto -flto-partition=one)
-GUEST_CFLAGS := $(COMMON) -O2 $(GUEST_LTO) -nostdinc -isystem $(MUSL_INCLUDE) -isystem $(CC_INCLUDE) \
-  -fno-pic -fno-pie -fno-stack-protector -fcf-protection=none -fno-asynchronous-unwind-tables \
-  -ffunction-sections -fdata-sections -U_FORTIFY_SOURCE \
-  -Iruntime/platform/shared $(NET_CFLAGS)
+# App, stack and driver are optimized as one program, where gcc compiles (it links): a translator such
+# as QEMU's makes each call and return dear.
+GUEST_CODE := -O2 -g $(if $(findstring gcc,$(CC)),-flto=auto -flto-partition=one) -fno-pic -fno-pie \
+  -fno-stack-protector -fcf-protection=none -fno-asynchronous-unwind-tables -ffunction-sections \
+  -fdata-sections
+GUEST_CFLAGS := $(COMMON) $(GUEST_CODE) -nostdinc -isystem $(MUSL_INCLUDE) -isystem $(CC_INCLUDE) \
+  -U_FORTIFY_SOURCE -Iruntime/platform/shared $(NET_CFLAGS)
 GUEST_LDFLAGS := -nostdlib -static -no-pie -Wl,--build-id=sha1 -Wl,--gc-sections \
   -Wl,-z,noexecstack -Wl,-z,separate-code -Wl,-z,max-page-size=4096
 LIBNOM_DIRS := runtime/econ runtime/lib runtime/net runtime/net/lwip runtime/platform/shared \
@@ -311,8 +311,8 @@ $(BUILD)/libnom.a: $(LIBNOM_OBJ) $(LWIP_OBJ)
 	@rm -f $@
 	gcc-ar rcs $@ $^
 
-GUEST_LINK = gcc $(GUEST_CFLAGS) $(GUEST_LDFLAGS) -Wl,--start-group $(filter %.o,$^) $(BUILD)/libnom.a -Wl,--end-group \
-  $(MUSL_LIB)/libc.a $(LIBGCC) -o $@
+GUEST_LINK = gcc $(GUEST_CODE) $(GUEST_LDFLAGS) -Wl,--start-group $(filter %.o,$^) \
+  $(BUILD)/libnom.a -Wl,--end-group $(MUSL_LIB)/libc.a $(LIBGCC) -o $@
 define APP_RULE
 $(LIB)/$(1).elf: $(patsubst %.c,$(BUILD)/guest/%.o,$(wildcard workloads/$(1)/*.c)) $(BUILD)/libnom.a
 	@mkdir -p $$(@D)

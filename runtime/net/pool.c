@@ -4,6 +4,7 @@
  */
 #include "runtime/net/pool.h"
 #include "runtime/platform/platform.h"
+#include <floor_poison.h>
 #include <string.h>
 
 struct block {
@@ -37,6 +38,7 @@ int net_pool_open(void) {
             struct block *b = (struct block *)(void *)(p->memory + i * p->block_bytes);
             b->next = p->free;
             p->free = b;
+            plat_memory_back(b, p->block_bytes);
         }
     }
     return 0;
@@ -46,6 +48,7 @@ void *net_pool_take(size_t bytes) {
     for (struct pool *p = pools; p < pools + POOLS; p++) {
         struct block *b = p->free;
         if (bytes <= p->block_bytes && b != NULL) {
+            plat_memory_out(b, bytes < sizeof *b ? sizeof *b : bytes);
             p->free = b->next;
             taken++;
             return b;
@@ -64,8 +67,10 @@ void net_pool_give(void *memory) {
         size_t offset = (size_t)((char *)memory - p->memory);
         if (offset < p->block_bytes * p->blocks) {
             struct block *b = memory;
+            plat_memory_out(b, sizeof *b);
             b->next = p->free;
             p->free = b;
+            plat_memory_back(b, p->block_bytes);
             taken--;
             return;
         }
