@@ -150,7 +150,9 @@ int database_table(struct store *store, const struct store_session *session,
     snprintf(info.target, sizeof info.target, "%s", session->target);
     snprintf(info.accel, sizeof info.accel, "%s", session->accel);
     snprintf(info.app_build_id, sizeof info.app_build_id, "%s", points.app_build_id);
-    if (points.count == 0)
+    if (tuner_prefer_natural(points.points, &points.count))
+        code = out_fail(NOMCTL_FAILED, "out of memory");
+    else if (points.count == 0)
         code = out_fail(NOMCTL_FAILED, "session %lld has no good trial to build a table from",
                         (long long)session->id);
     else if (tuner_table(&info, points.points, points.count, &file->bytes, &file->size))

@@ -12,7 +12,6 @@ static const struct {
 } tools[] = {
     {"qemu-system-x86_64", "qemu-system-x86", "--version", "nom, linux and osv"},
     {"ip", "iproute2", "-V", "hosted and host"},
-    {"busybox", "busybox-static", "", "linux"},
     {"wrk", "wrk", "-v", "profile --client wrk"},
     {"gnuplot", "gnuplot-nox", "--version", "report"},
     {"nginx", "nginx-light", "-v", "make bench"},

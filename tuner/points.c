@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <gsl/gsl_sort.h>
 #include <gsl/gsl_statistics_double.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -132,6 +133,8 @@ static int mark(struct tuner_point *point, size_t n) {
         at[i * DIMENSIONS + 2] = point[i].jitter_us;
     }
     result = pareto_frontier(at, n, DIMENSIONS, sense, index, &count);
+    for (size_t i = 0; i < n; i++)
+        point[i].on_frontier = 0;
     for (size_t i = 0; i < count; i++)
         point[index[i]].on_frontier = 1;
 out:
@@ -182,4 +185,32 @@ out:
     *points = point;
     *count = made;
     return 0;
+}
+
+static double spread(const struct tuner_point *p) {
+    return p->throughput_high - p->throughput_low;
+}
+
+/* Whether p is strict W = 0, and natural W = 0 of its load cannot be told from it. */
+static bool is_natural_by_another_name(const struct tuner_point *p,
+                                       const struct tuner_point *points, size_t count) {
+    if (p->delay_us > 0.0 || p->kick != NOM_KICK_STRICT)
+        return false;
+    for (size_t i = 0; i < count; i++) {
+        const struct tuner_point *q = &points[i];
+        if (q->connections == p->connections && q->delay_us == 0.0 && q->kick == NOM_KICK_NATURAL)
+            return fabs(p->throughput_ops - q->throughput_ops) < fmax(spread(p), spread(q));
+    }
+    return false;
+}
+
+int tuner_prefer_natural(struct tuner_point *points, size_t *count) {
+    size_t kept = 0;
+
+    /* Only strict points are taken out, so what a later one is compared with is still there. */
+    for (size_t i = 0; i < *count; i++)
+        if (!is_natural_by_another_name(&points[i], points, kept))
+            points[kept++] = points[i];
+    *count = kept;
+    return mark_each_load(points, kept);
 }

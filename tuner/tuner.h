@@ -34,6 +34,12 @@ struct tuner_point {
 int tuner_points(const struct trial *trials, const int64_t *ids, size_t n,
                  struct tuner_point **points, size_t *count);
 
+/* For a table: W = 0 natural and strict of one load may be the same thing (at one connection they
+ * always are), and then noise decides which looks better. Where their throughputs differ by less
+ * than the spread (greatest less least) of either, strict is taken out; the frontier is marked
+ * anew. points in tuner_points' order, which stays. 0 or -ENOMEM. */
+int tuner_prefer_natural(struct tuner_point *points, size_t *count);
+
 /* Which points of one load lie so far off the others that a plot should name them rather than cover
  * them (the rule: far.c). Never one of the frontier; none that is not a number. far, with room for
  * count, gets 0 or the measures in which the point is far. 0 or -ENOMEM. */

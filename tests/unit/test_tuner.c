@@ -213,6 +213,53 @@ static void marks_are_the_frontier_of_each_load(void **state) {
     assert_true(on > 100 && off > 100);
 }
 
+static void strict_that_cannot_be_told_from_natural_goes(void **state) {
+    (void)state;
+    /* Load 1: 100 to 110 and 104 to 112; load 32: 200 to 210 and 150 to 160; load 64: strict only.
+     */
+    for (int run = 0; run < 3; run++) {
+        add("single", 1, 0.0, NOM_KICK_NATURAL, 100 + 5 * run);
+        add("single", 1, 0.0, NOM_KICK_STRICT, 104 + 4 * run);
+        add("single", 1, 8.0, NOM_KICK_NATURAL, 106.5);
+        add("many", 32, 0.0, NOM_KICK_NATURAL, 200 + 5 * run);
+        add("many", 32, 0.0, NOM_KICK_STRICT, 150 + 5 * run);
+        add("64", 64, 0.0, NOM_KICK_STRICT, 200 + 5 * run);
+    }
+    size_t count;
+    struct tuner_point *p = points_of(&count);
+    assert_int_equal(count, 6);
+    assert_int_equal(p[1].on_frontier, 0); /* W = 8: 106.5, below strict's 108 */
+    assert_int_equal(p[2].kick, NOM_KICK_STRICT);
+    assert_int_equal(p[2].on_frontier, 1);
+    assert_int_equal(tuner_prefer_natural(p, &count), 0);
+    static const struct {
+        uint32_t connections, kick;
+        double delay_us;
+        int on_frontier;
+    } expected[] = {{1, NOM_KICK_NATURAL, 0.0, 0},
+                    {1, NOM_KICK_NATURAL, 8.0, 1},
+                    {32, NOM_KICK_NATURAL, 0.0, 1},
+                    {32, NOM_KICK_STRICT, 0.0, 0},
+                    {64, NOM_KICK_STRICT, 0.0, 1}};
+    assert_int_equal(count, 5);
+    for (size_t i = 0; i < count; i++) {
+        assert_int_equal(p[i].connections, expected[i].connections);
+        assert_int_equal(p[i].kick, expected[i].kick);
+        assert_within(p[i].delay_us, expected[i].delay_us, 0.0);
+        assert_int_equal(p[i].on_frontier, expected[i].on_frontier);
+    }
+    /* A difference of as much as the spread tells them apart, and so does any without a spread. */
+    p[1] = (struct tuner_point){.connections = 1,
+                                .kick = NOM_KICK_STRICT,
+                                .throughput_ops = 115,
+                                .throughput_low = 115,
+                                .throughput_high = 115};
+    count = 2;
+    assert_int_equal(tuner_prefer_natural(p, &count), 0);
+    assert_int_equal(count, 2);
+    free(p);
+}
+
 static struct tuner_table_info info(void) {
     struct tuner_table_info i = {
         .app = "nhttpd",
@@ -366,6 +413,7 @@ int main(void) {
         cmocka_unit_test_setup(points_stand_by_connections_kick_and_delay, begin),
         cmocka_unit_test_setup(run_ids_beyond_the_room_are_left_out, begin),
         cmocka_unit_test_setup(marks_are_the_frontier_of_each_load, begin),
+        cmocka_unit_test_setup(strict_that_cannot_be_told_from_natural_goes, begin),
         cmocka_unit_test(a_table_holds_every_point),
         cmocka_unit_test(tables_are_built_from_any_good_trials),
         cmocka_unit_test(bad_tables_are_not_built),
