@@ -214,7 +214,9 @@ static int place(struct net_ethernet *e, const struct nic_tx_frame *frame) {
 
 static err_t send(struct netif *interface, struct pbuf *p) {
     struct net_ethernet *e = interface->state;
-    struct nic_tx_frame frame = {.cookie = p};
+    struct nic_tx_frame frame; /* its fragments as far as describe makes them */
+    frame.cookie = p;
+    frame.checksum_start = frame.checksum_offset = 0;
     if (p->tot_len > NIC_FRAME_BYTES_MAX) {
         e->counters->tx_dropped++;
         return ERR_BUF;

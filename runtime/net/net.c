@@ -203,12 +203,12 @@ bool net_poll(void) {
     uint32_t ready = nic->ops->rx_ready(nic);
     uint32_t due = batch_rx(&net.batch, now_tsc, ready, ready > 0 && net_nothing_to_wait_for());
     if (due > 0) {
-        batch_rx_done(&net.batch, plat_now_tsc(), due);
+        batch_rx_done(&net.batch, now_tsc, due);
         hand_over(due);
         did = true;
     }
     if (net.batch.tx_held > 0 &&
-        batch_tx(&net.batch, plat_now_tsc(), due > 0, net_ethernet_nearly_full(&net.ethernet))) {
+        batch_tx(&net.batch, now_tsc, due > 0, net_ethernet_nearly_full(&net.ethernet))) {
         net_ethernet_kick(&net.ethernet);
         did = true;
     }

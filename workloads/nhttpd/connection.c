@@ -266,7 +266,12 @@ bool connection_open(struct tcp_pcb *pcb) {
     first_free = c->next;
     counters.connections_open++;
     counters.connections_total++;
-    *c = (struct connection){.pcb = pcb};
+    c->pcb = pcb;
+    c->line = NULL;
+    c->held = NULL;
+    c->idle_s = 0;
+    c->client_ended = c->lingering = false;
+    c->window = 0;
     http_init(&c->http, served);
     tcp_arg(pcb, c);
     tcp_recv(pcb, on_recv);
