@@ -4,8 +4,8 @@
  *
  * 1. No step trips a sanitizer, an assertion of lwIP, or the NIC, which holds the stack to nic.h.
  * 2. Every frame that leaves is well-formed.
- * 3. When all connections have been reset and all frames have arrived, nothing is left: no pcb, no
- *    block of a pool, no element of lwIP's, no lent buffer, no connection of nhttpd's.
+ * 3. When all connections have been reset and the wire is silent, nothing is left: no pcb, no block
+ *    of a pool, no element of lwIP's, no lent buffer, no connection of nhttpd's.
  *
  * A step is a byte: its low four bits choose from `steps`, its highest says that no time passes
  * after it, so that frames arrive together. What follows is the step's own. An input that ends
@@ -343,11 +343,16 @@ static void start(void) {
     check_elements();
 }
 
-static void begin(void) {
+/* A fresh wire: what was on its way is lost. */
+static void rewire(void) {
     memory_link_close(&wire);
     memory_link_open(&wire, &quiet);
     memory_link_nic(&wire, 0, memory_nic());
     memory_link_test(&wire, 1, heard, NULL);
+}
+
+static void begin(void) {
+    rewire();
     memset(peers, 0, sizeof peers);
     adapt_init(&adapt, "nhttpd", 0, NOM_KICK_NATURAL);
     apply(NULL, &adapt.now);
@@ -355,10 +360,10 @@ static void begin(void) {
     opened_count = ms_of_input = 0;
 }
 
-/* Lets everything arrive, then resets what is left, and looks whether anything remains. */
+/* Resets what is left, and looks whether anything remains. */
 static void end(void) {
     struct serve_counters c;
-    memory_link_change(&wire, &quiet);
+    rewire();
     adapt_init(&adapt, "nhttpd", 0, NOM_KICK_NATURAL);
     apply(NULL, &adapt.now);
     pass(MS_NS);
