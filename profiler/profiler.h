@@ -87,8 +87,10 @@ void profiler_settings_default(const struct profiler_paths *paths, const char *a
 /* Machine in one line, for a session. */
 void profiler_machine(char *text, size_t bytes);
 
-/* Which network a trial may use here: "tap" (own namespace; needs root and /dev/net/tun) or "user"
- * (QEMU's user network); why says what is missing for tap. */
+/* Which network a guest's trial may use here: "tap" (in a namespace of its own, as root or in a
+ * user namespace; needs /dev/net/tun) or "user" (QEMU's user network); why says what is missing for
+ * tap.
+ */
 const char *profiler_network(char *why, size_t why_bytes);
 
 /* Splits the caller in two before it measures: returns 0 in a child of a session of its own, which
