@@ -254,7 +254,7 @@ coverage:
 # Names of the compiler's own keep theirs.
 MEMORY_TEST_SRC := $(wildcard tests/memory/test_*.c)
 MEMORY_HELP_SRC := $(filter-out $(MEMORY_TEST_SRC) tests/memory/client.c,$(wildcard tests/memory/*.c)) \
-  $(filter-out %/main.c,$(wildcard workloads/nhttpd/*.c))
+  $(wildcard workloads/nhttpd/*.c)
 MEMORY_HELP_OBJ := $(MEMORY_HELP_SRC:%.c=$(BUILD)/memory/%.o)
 MEMORY_TESTS := $(MEMORY_TEST_SRC:tests/memory/%.c=$(BUILD)/tests/memory/%)
 tests: $(MEMORY_TESTS)

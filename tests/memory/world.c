@@ -58,6 +58,7 @@ void world_start(const struct world_settings *s) {
                                           .files = files,
                                           .file_count = sizeof files / sizeof *files,
                                           .nic = s->server_nic,
+                                          .turn = s->turn,
                                           .dma_bytes_max = s->dma_bytes_max};
     const struct net_config net = {.address_be = lwip_htonl(0x0a000002),
                                    .netmask_be = lwip_htonl(0xffffff00),
@@ -76,12 +77,15 @@ void world_start(const struct world_settings *s) {
         world.client = client_nic();
         memory_link_nic(&world.link, 1, world.client);
     }
+    world.next_ms_tsc = memory_now_tsc + MS_NS;
+    world.server_stands = s->turn != NULL;
+    if (s->turn)
+        return;
     WORLD_CHECK(site_open(&world.site, why, sizeof why) == 0);
     WORLD_CHECK(net_open(&net, why, sizeof why) == 0);
     adapt_init(&world.adapt, "nhttpd", s->delay_us, s->kick);
     WORLD_CHECK(serve_open(WORLD_PORT, s->connections, &world.site, why, sizeof why) == 0);
     WORLD_CHECK(control_port_open(WORLD_CONTROL_PORT, &control) == 0);
-    world.next_ms_tsc = memory_now_tsc + MS_NS;
 }
 
 static void server_turn(void) {
@@ -106,8 +110,7 @@ void world_step(void) {
         world.next_ms_tsc = memory_now_tsc + MS_NS;
     memory_link_run(&world.link);
     uint64_t next = memory_link_next_tsc(&world.link);
-    if ((!world.server_stands && memory_nic_holds(world.server)) ||
-        (world.client && memory_nic_holds(world.client)))
+    if (memory_nic_holds(world.server) || (world.client && memory_nic_holds(world.client)))
         next = LWIP_MIN(next, memory_now_tsc + WORLD_POLL_NS);
     next = LWIP_MIN(next, world.next_ms_tsc);
     if (next > memory_now_tsc)

@@ -30,7 +30,9 @@ struct world_settings {
     enum nom_kick kick;
     uint32_t connections; /* nhttpd's */
     size_t dma_bytes_max;
-    bool no_client; /* end 1 of the wire is left to the test */
+    bool no_client;              /* end 1 of the wire is left to the test */
+    bool (*turn)(void *context); /* the app is the test's, which calls plat_main: asked once a turn
+                                    of its loop, with world_step to be called; true ends the app */
 };
 
 struct world {
@@ -39,7 +41,7 @@ struct world {
     struct http_site site;
     struct adapt adapt;
     uint64_t next_ms_tsc;
-    bool server_stands; /* the server's machine is not polled */
+    bool server_stands; /* the server is polled by another loop than world_step's */
 };
 
 extern struct world world;
