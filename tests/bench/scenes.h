@@ -1,0 +1,31 @@
+/*
+ * Scenes of the bench that are about many connections. Each starts the app on the floor and
+ * accelerator that settings name (profiler_settings_default), drives it with our client, prints its
+ * lines, and leaves nothing behind. 0; 1 if it could not be measured or a request was not served,
+ * after a line that says so.
+ */
+#ifndef BENCH_SCENES_H
+#define BENCH_SCENES_H
+
+#include "profiler/profiler.h"
+
+/* BENCH_CHURN_RUNS runs of so many requests, each on a connection of its own: the rates, and the
+ * last over the first. */
+#define BENCH_CHURN_RUNS     10
+#define BENCH_CHURN_REQUESTS 20000u
+int bench_churn(const struct profiler_paths *paths, const struct trial_settings *settings);
+
+/* The rate of BENCH_IDLE_BUSY connections alone and beside BENCH_IDLE_CONNECTIONS that are open and
+ * silent, in turns: the ratio, and its spread over the repeats (1 to BENCH_REPEATS_MAX). */
+#define BENCH_IDLE_CONNECTIONS 10000u
+#define BENCH_IDLE_BUSY        32u
+int bench_idle(const struct profiler_paths *paths, const struct trial_settings *settings,
+               size_t repeats);
+
+/* For scenes: one load on a running target, with the settings' cores, path and time (requests_max
+ * and keep_alive as in load.h). Its rate, or -1 after a line that says what went wrong: that is
+ * anything but a reply of 200 to each. */
+double bench_rate(const struct target *target, uint32_t connections, bool keep_alive,
+                  uint64_t requests_max);
+
+#endif
