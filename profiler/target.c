@@ -19,7 +19,8 @@
 
 #define SERIAL_BYTES_MAX      (256u * 1024)
 #define READY_TIMEOUT_SECONDS 20.0
-#define WAIT_MS               20 /* longest time before *stop is looked at again */
+#define BOOT_TIMEOUT_SECONDS  90.0 /* of a guest whose kernel is not ours: seconds of CPU time */
+#define WAIT_MS               20   /* longest time before *stop is looked at again */
 #define GIVEN_UP              "KVM internal error"
 
 static void serial_append(struct target *t, const char *bytes, size_t n) {
@@ -138,9 +139,11 @@ int target_start(struct target *t, const struct profiler_paths *paths,
                  volatile const int *stop, char *why, size_t why_bytes) {
     const struct profiler_floor *floor = profiler_floor_find(s->target);
     char ready[TRIAL_NAME_BYTES + 16];
+    bool foreign = floor && floor->guest && !floor->adapts;
     double timeout_seconds = options && options->ready_timeout_seconds > 0
                                  ? options->ready_timeout_seconds
-                                 : READY_TIMEOUT_SECONDS;
+                             : foreign ? BOOT_TIMEOUT_SECONDS
+                                       : READY_TIMEOUT_SECONDS;
     int held[2] = {-1, -1};
 
     memset(t, 0, sizeof *t);
