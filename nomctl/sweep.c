@@ -14,14 +14,16 @@ struct trial_settings *sweep_places(const struct sweep *s, const struct rounds *
                                     const struct trial_settings *base) {
     struct trial_settings *places = calloc(sweep_count(s, r), sizeof *places), *p = places;
     for (size_t l = 0; places && l < r->load_count; l++)
-        for (size_t d = 0; d < s->delay_count; d++)
-            for (uint32_t strict = 0; strict <= (s->delays_us[d] == 0); strict++, p++) {
+        for (size_t d = 0; d < s->delay_count; d++) {
+            uint32_t kicks = s->delays_us[d] == 0 ? 2 : 1;
+            for (uint32_t strict = 0; strict < kicks; strict++, p++) {
                 *p = *base;
                 memcpy(p->load, r->loads[l].name, sizeof p->load);
                 p->connections = r->loads[l].connections;
                 p->delay_us = s->delays_us[d];
                 p->kick = strict ? NOM_KICK_STRICT : NOM_KICK_NATURAL;
             }
+        }
     return places;
 }
 
