@@ -345,6 +345,8 @@ install: all
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/nom $(DESTDIR)$(PREFIX)/share/doc/nom
 	install -m 755 $(BUILD)/bin/nomctl $(DESTDIR)$(PREFIX)/bin/nomctl
 	install -m 644 $(LIB)/nom.elf $(APP_ELF) $(LIB)/initrd.cpio $(DESTDIR)$(PREFIX)/lib/nom/
+	for form in hosted sockets linux-guest; do \
+	  install -D -m 755 -t $(DESTDIR)$(PREFIX)/lib/nom/$$form $(LIB)/$$form/nhttpd || exit; done
 	install -m 644 README.md ARCHITECTURE.md $(wildcard docs/*.md) $(DESTDIR)$(PREFIX)/share/doc/nom/
 
 clean:

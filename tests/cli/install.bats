@@ -12,4 +12,5 @@ setup() {
     [ -f "$installed/share/doc/nom/README.md" ]
     run --separate-stderr "$installed/bin/nomctl" doctor --json
     echo "$output" | jq -e --arg kernel "$installed/lib/nom/nom.elf" '.. | strings | select(. == $kernel)'
+    for form in hosted sockets linux-guest; do [ -x "$installed/lib/nom/$form/nhttpd" ]; done
 }
