@@ -166,6 +166,17 @@ static void trim_time_wait(void) {
     tcp_tw_pcbs = kept;
 }
 
+/* A peer may acknowledge what lwIP probes its closed window with. lwIP 2.1.3 then goes on probing,
+ * and asserts at its next timer that there is something to send and nothing under way: a peer could
+ * end the app. */
+static void end_needless_probing(void) {
+    for (struct tcp_pcb *pcb = tcp_active_pcbs; pcb != NULL; pcb = pcb->next) {
+        if (pcb->unsent == NULL || pcb->unacked != NULL) {
+            pcb->persist_backoff = 0;
+        }
+    }
+}
+
 /* Every TICK_US. Ticks missed by a long poll are not made up for. */
 static void tick(uint64_t now_tsc) {
     net.next_tick_tsc = now_tsc + net.tick_tsc;
@@ -176,6 +187,7 @@ static void tick(uint64_t now_tsc) {
         net.counters.kicks++;
     }
     if (net.ticks % (TCP_TMR_INTERVAL * 1000u / TICK_US) == 0) {
+        end_needless_probing();
         tcp_tmr();
         net_park_idle();
     }
