@@ -81,7 +81,7 @@ void net_ethernet_input(struct net_ethernet *e, const struct nic_rx_frame *frame
     } else {
         netif.chksum_flags |= NETIF_CHECKSUM_CHECK_TCP;
     }
-    net_park_frame(frame->data, frame->bytes);
+    net_park_frame(p->payload, frame->bytes); /* what was copied lies no more in the NIC */
     ethernet_input(p, &netif);
 }
 
