@@ -128,7 +128,7 @@ help:
 	@sed -n '/^# /{s/^# //p;/^ *$$/q}; /^#$$/d; /^ifeq/q' Makefile
 	@echo "Targets: all (default), guest, tests, check-quick (under two minutes), check (everything),"
 	@echo "  fuzz (SECONDS=600 FUZZERS='http control table stack'), coverage (needs gcovr),"
-	@echo "  bench (nhttpd on nom against nginx; BENCH='--repeats N --seconds S'), lint, format,"
+	@echo "  bench (nom, hosted, nginx; churn; idle connections; BENCH='--repeats N --seconds S'), lint, format,"
 	@echo "  install, clean"
 
 # ---- rules ----

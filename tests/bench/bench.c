@@ -1,29 +1,47 @@
 /*
  * `make bench`: what nom is worth beside others, each comparison interleaved in one run.
  *
- *   nom-bench [--repeats 5] [--seconds 2] [--delay-us 0] [--accel auto] [--db FILE]
+ *   nom-bench [--scene systems|churn|idle|all] [--repeats 5] [--seconds 2] [--delay-us 0]
+ *             [--accel auto] [--db FILE]
  *
- * Every trial is stored in the database named, as session "bench".
+ *   systems  nhttpd on nom and hosted, and nginx (systems.h); every trial is stored in the database
+ *            named, as session "bench"
+ *   churn    a connection a request, for long, on nom and hosted (scenes.h)
+ *   idle     busy connections beside thousands of idle ones, on nom and hosted (scenes.h)
  */
+#include "tests/bench/scenes.h"
 #include "tests/bench/systems.h"
 
 #include <getopt.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+struct options {
+    struct bench_settings settings;
+    const char *db, *scene;
+};
+
 static int usage(void) {
-    fprintf(stderr, "bench: --repeats 1..%u, --seconds above 0, --delay-us, --accel, --db FILE\n",
+    fprintf(stderr,
+            "bench: --scene systems|churn|idle|all, --repeats 1..%u, --seconds above 0, "
+            "--delay-us, --accel, --db FILE\n",
             BENCH_REPEATS_MAX);
     return 2;
 }
 
-static int parse(int argc, char **argv, struct bench_settings *s, const char **db) {
-    static const struct option options[] = {
-        {"repeats", required_argument, NULL, 'r'},  {"seconds", required_argument, NULL, 's'},
-        {"delay-us", required_argument, NULL, 'w'}, {"accel", required_argument, NULL, 'a'},
-        {"db", required_argument, NULL, 'd'},       {0}};
-    *s = (struct bench_settings){.accel = "auto", .seconds = 2, .repeats = 5};
+static int parse(int argc, char **argv, struct options *o) {
+    static const struct option options[] = {{"repeats", required_argument, NULL, 'r'},
+                                            {"seconds", required_argument, NULL, 's'},
+                                            {"delay-us", required_argument, NULL, 'w'},
+                                            {"accel", required_argument, NULL, 'a'},
+                                            {"db", required_argument, NULL, 'd'},
+                                            {"scene", required_argument, NULL, 'n'},
+                                            {0}};
+    struct bench_settings *s = &o->settings;
+    *o =
+        (struct options){.settings = {.accel = "auto", .seconds = 2, .repeats = 5}, .scene = "all"};
     for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1;) {
         if (c == 'r')
             s->repeats = strtoul(optarg, NULL, 10);
@@ -34,7 +52,9 @@ static int parse(int argc, char **argv, struct bench_settings *s, const char **d
         else if (c == 'a')
             s->accel = optarg;
         else if (c == 'd')
-            *db = optarg;
+            o->db = optarg;
+        else if (c == 'n')
+            o->scene = optarg;
         else
             return usage();
     }
@@ -43,42 +63,72 @@ static int parse(int argc, char **argv, struct bench_settings *s, const char **d
     return 0;
 }
 
+static bool wants(const struct options *o, const char *scene) {
+    return strcmp(o->scene, scene) == 0 || strcmp(o->scene, "all") == 0;
+}
+
+/* How many scenes failed. */
+static int many_connections(const struct options *o, const struct profiler_paths *paths) {
+    static const char *const floors[] = {"nom", "hosted"};
+    int failed = 0;
+    for (size_t i = 0; i < 2; i++) {
+        struct trial_settings s;
+        profiler_settings_default(paths, "nhttpd", profiler_floor_find(floors[i]),
+                                  o->settings.accel, &s);
+        s.seconds = o->settings.seconds;
+        s.delay_us = o->settings.delay_us;
+        if (wants(o, "churn"))
+            failed += bench_churn(paths, &s);
+        if (wants(o, "idle"))
+            failed += bench_idle(paths, &s, o->settings.repeats);
+    }
+    return failed;
+}
+
+/* How many trials failed. */
+static int systems(const struct options *o, const struct profiler_paths *paths,
+                   struct store_session *session) {
+    struct store *store = NULL;
+    char why[256];
+    if (o->db != NULL &&
+        (store_open(o->db, STORE_WRITE, &store) != 0 || store_session_begin(store, session) != 0)) {
+        fprintf(stderr, "bench: %s\n", store_error_text(store));
+        return 1;
+    }
+    int failed = bench_systems(paths, &o->settings, store, session->id, why, sizeof why);
+    if (failed < 0)
+        fprintf(stderr, "bench: %s\n", why);
+    if (store != NULL) {
+        store_session_end(store, session->id);
+        store_close(store);
+        printf("\nstored as session %lld of %s\n", (long long)session->id, o->db);
+    }
+    return failed != 0;
+}
+
 int main(int argc, char **argv) {
     static struct profiler_paths paths;
-    static struct store_session session;
-    struct bench_settings settings;
-    struct store *store = NULL;
-    const char *db = NULL;
+    static struct store_session session = {.command = "bench", .app = "nhttpd", .target = "nom"};
+    struct options o;
     char why[256];
-    int exit_code, error = parse(argc, argv, &settings, &db);
-    if (error)
-        return error;
+    int exit_code, failed = parse(argc, argv, &o);
+    if (failed)
+        return failed;
+    if (!wants(&o, "systems") && !wants(&o, "churn") && !wants(&o, "idle"))
+        return usage();
     if (profiler_session(&exit_code) == 1)
         return exit_code;
     if (profiler_paths("nhttpd", &paths, why, sizeof why) != 0 ||
-        profiler_accel_choose(&paths, settings.accel, session.accel, session.accel_reason,
+        profiler_accel_choose(&paths, o.settings.accel, session.accel, session.accel_reason,
                               sizeof session.accel_reason, why, sizeof why) != 0) {
         fprintf(stderr, "bench: %s\n", why);
         return 1;
     }
-    settings.accel = session.accel;
-    strcpy(session.command, "bench");
-    strcpy(session.app, "nhttpd");
-    strcpy(session.target, "nom");
+    o.settings.accel = session.accel;
     profiler_machine(session.machine, sizeof session.machine);
-    if (db != NULL &&
-        (store_open(db, STORE_WRITE, &store) != 0 || store_session_begin(store, &session) != 0)) {
-        fprintf(stderr, "bench: %s\n", store_error_text(store));
-        return 1;
-    }
     printf("%s\n%s\n", session.machine, session.accel_reason);
-    int failed = bench_systems(&paths, &settings, store, session.id, why, sizeof why);
-    if (failed < 0)
-        fprintf(stderr, "bench: %s\n", why);
-    if (store != NULL) {
-        store_session_end(store, session.id);
-        store_close(store);
-        printf("\nstored as session %lld of %s\n", (long long)session.id, db);
-    }
+    if (wants(&o, "systems"))
+        failed += systems(&o, &paths, &session);
+    failed += many_connections(&o, &paths);
     return failed == 0 ? 0 : 1;
 }
