@@ -59,8 +59,9 @@ static struct pbuf *lend(struct net_ethernet *e, const struct nic_rx_frame *fram
 }
 
 static struct pbuf *copy(struct net_ethernet *e, const struct nic_rx_frame *frame) {
-    struct pbuf *p = pbuf_alloc(PBUF_RAW, (u16_t)frame->bytes, PBUF_RAM);
+    struct pbuf *p = pbuf_alloc(PBUF_RAW, (u16_t)(frame->bytes + 1), PBUF_RAM); /* nic.h */
     if (p != NULL) {
+        pbuf_realloc(p, (u16_t)frame->bytes);
         memcpy(p->payload, frame->data, frame->bytes);
     }
     e->nic->ops->rx_release(e->nic, frame->buffer);

@@ -3,7 +3,9 @@
  * tells the device. It never waits, allocates or makes a system call. virtnet (net/) implements
  * it for virtio-net; other floors bring their own.
  *
- * Buffers: a received frame lies in a buffer of the NIC, lent to the caller until nic_rx_release.
+ * Buffers: a received frame lies in a buffer of the NIC, lent to the caller until nic_rx_release. A
+ * byte may be read behind its end, of any value: lwIP 2.1.3 looks for the length of a TCP option
+ * whose kind is the segment's last byte.
  * A frame to send is a chain of fragments of the caller's memory, lent to the NIC until its cookie
  * comes back from nic_tx_reap. All pointers in a fragment are reachable by plat_dma_address, and
  * the first has NIC_TX_HEADROOM writable bytes before it.

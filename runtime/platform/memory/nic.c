@@ -45,7 +45,7 @@ bool memory_nic_arrive(struct memory_nic *n, const void *frame, uint32_t bytes, 
         return false;
     }
     uint32_t buffer = n->free_buffers[--n->free_count];
-    ASAN_UNPOISON_MEMORY_REGION(buffer_of(n, buffer), bytes);
+    ASAN_UNPOISON_MEMORY_REGION(buffer_of(n, buffer), bytes + 1); /* nic.h */
     memcpy(buffer_of(n, buffer), frame, bytes);
     n->ready[(n->ready_first + n->ready_count++) & (n->nic.rx_size - 1)] =
         (struct memory_received){buffer, bytes, n->rx_checksum && !damaged, plat_now_tsc()};
