@@ -25,14 +25,26 @@ restart() { # DELAY [strict]
     guest_boot "$READY" netecho $ip/24 "$@"
 }
 
-# Runs a bash line where the guest can be reached; descriptor 3 is a connection to its port.
+# Runs a bash line where the guest can be reached; descriptor 3 is a connection to its port. After a
+# minute it is ended, but first tells, with that connection still open, which side owes the other
+# something: what the host has sent and heard, the tap's counters, the guest's.
 connected() { # PORT LINE
-    in_net timeout 60 bash -c "exec 3<>/dev/tcp/$ip/$1; $2" 3>&-
+    in_net timeout -k 10 "${patience:-60}" bash -c "
+        tell() {
+            echo 'port $1 stands still:'
+            ss -tani
+            ip -s link show tap0
+            timeout 5 bash -c 'cat </dev/tcp/$ip/99' || echo 'no counters: the guest does not answer'
+            exit 124
+        } >&2
+        trap tell TERM
+        exec 3<>/dev/tcp/$ip/$1
+        $2" 3>&-
 }
 
+# No file is written: many of these may run at once.
 echoes() { # BYTES
-    head -c "$1" "$files/random" >"$files/sent"
-    connected 7 "cat $files/sent >&3 & head -c $1 <&3 | cmp - $files/sent"
+    connected 7 "head -c $1 $files/random >&3 & head -c $1 <&3 | cmp -n $1 - $files/random"
 }
 
 counter() { # NAME
