@@ -8,6 +8,7 @@
  */
 #include "runtime/net/control_port.h"
 #include "lwip/tcp.h"
+#include "runtime/net/net.h"
 #include <stdbool.h>
 
 #define POLL_TICKS 2 /* of 2 * TCP_TMR_INTERVAL: retries what memory did not allow */
@@ -124,7 +125,7 @@ static err_t on_accept(void *argument, struct tcp_pcb *pcb, err_t error) {
             tcp_sent(pcb, on_sent);
             tcp_poll(pcb, on_poll, POLL_TICKS);
             tcp_err(pcb, on_error);
-            tcp_nagle_disable(pcb);
+            net_accepted(pcb);
             return ERR_OK;
         }
     }

@@ -24,6 +24,7 @@
 
 #define RX_BURST       32u
 #define TICK_US        1000u
+#define FIRST_RTO_MS   1000
 #define TIME_WAIT_KEPT 128u
 #define WAIT_SCAN_MAX  8u /* connections looked at before one is taken to be able to send */
 
@@ -129,6 +130,15 @@ void net_counters(struct nom_net_counters *out) {
     out->rx_hold_max_ns = plat_tsc_to_ns(net.batch.rx_hold_max_tsc);
     out->tx_hold_max_ns = plat_tsc_to_ns(net.batch.tx_hold_max_tsc);
     out->poll_gap_max_ns = plat_tsc_to_ns(net.batch.poll_gap_max_tsc);
+}
+
+void net_accepted(struct tcp_pcb *pcb) {
+    s16_t first = FIRST_RTO_MS / TCP_SLOW_INTERVAL;
+    tcp_nagle_disable(pcb);
+    if (pcb->rto > first) {
+        pcb->rto = first;
+        pcb->sv = first;
+    }
 }
 
 /* ---- polling ---- */

@@ -37,6 +37,11 @@ void net_get_batching(double *delay_us, enum nom_kick *kick);
 
 void net_counters(struct nom_net_counters *out);
 
+/* For an app's accept callback: no Nagle, and a first retransmission time-out of 1 s (RFC 6298,
+ * section 2), where lwIP 2.1.3 has 3 s; from then on the stack measures. */
+struct tcp_pcb;
+void net_accepted(struct tcp_pcb *pcb);
+
 /* True while no open connection could send more: a held receive batch has nothing to wait for.
  * Called by net itself; exposed for tests. */
 bool net_nothing_to_wait_for(void);

@@ -3,6 +3,7 @@
  * it asks, or forgotten after SERVE_LINGER_S of silence.
  */
 #include "workloads/nhttpd/serve.h"
+#include "runtime/net/net.h"
 #include "workloads/nhttpd/connection.h"
 #include "workloads/nhttpd/http_parts.h"
 #include <stdio.h>
@@ -34,7 +35,7 @@ static err_t on_accept(void *arg, struct tcp_pcb *pcb, err_t err) {
     (void)arg;
     if (err != ERR_OK || !pcb)
         return ERR_VAL;
-    tcp_nagle_disable(pcb);
+    net_accepted(pcb);
     if (!connection_open(pcb)) {
         tcp_recv(pcb, beyond_recv);
         tcp_poll(pcb, beyond_poll, POLLS_PER_S * SERVE_LINGER_S);

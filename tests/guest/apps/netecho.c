@@ -61,7 +61,7 @@ static struct connection *take(struct tcp_pcb *pcb) {
     *c = (struct connection){0};
     tcp_arg(pcb, c);
     tcp_err(pcb, on_error);
-    tcp_nagle_disable(pcb);
+    net_accepted(pcb);
     return c;
 }
 
