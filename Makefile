@@ -99,10 +99,10 @@ TEST_APPS := $(patsubst tests/guest/apps/%.c,%,$(wildcard tests/guest/apps/*.c))
 
 LIB := $(BUILD)/lib/nom
 # nhttpd alone has a hosted form; selfcheck asks about the machine that nom boots.
-HOSTED_APPS := $(if $(wildcard runtime/platform/linux/start.c),nhttpd)
+HOSTED_APPS := nhttpd
 HOSTED_ELF := $(HOSTED_APPS:%=$(LIB)/hosted/%)
 # The same apps on Linux's own sockets: as this machine's process, and static for a Linux guest.
-SOCKETS_APPS := $(filter nhttpd,$(notdir $(patsubst %/sockets/,%,$(dir $(wildcard workloads/*/sockets/main.c)))))
+SOCKETS_APPS := $(notdir $(patsubst %/sockets/,%,$(dir $(wildcard workloads/*/sockets/main.c))))
 SOCKETS_ELF := $(SOCKETS_APPS:%=$(LIB)/sockets/%)
 LINUX_ELF := $(SOCKETS_APPS:%=$(LIB)/linux-guest/%)
 APP_ELF := $(GUEST_APPS:%=$(LIB)/%.elf)
@@ -176,14 +176,13 @@ $(foreach a,$(HOSTED_APPS),$(eval $(call HOSTED_RULE,$(a))))
 $(BUILD)/tests/hosted/nic: $(BUILD)/hosted/tests/hosted/nic.o $(BUILD)/libhosted.a
 	@mkdir -p $(@D)
 	$(CC) $(HOST_LDFLAGS) $^ -lm -o $@
-# What knows sockets takes the place of main.c, serve.c and connection.c.
+# What knows sockets takes the place of what knows the stack; the protocol and the files stay.
+SOCKETS_SRC = $(foreach f,workloads/$(1)/http*.c workloads/$(1)/site.c workloads/$(1)/sockets/*.c,$(wildcard $(f)))
 define SOCKETS_RULE
-$(LIB)/sockets/$(1): $(patsubst %.c,$(BUILD)/hosted/%.o,$(filter-out %/main.c %/serve.c %/connection.c,\
-  $(wildcard workloads/$(1)/*.c)) $(wildcard workloads/$(1)/sockets/*.c)) $(BUILD)/libhosted.a
+$(LIB)/sockets/$(1): $(patsubst %.c,$(BUILD)/hosted/%.o,$(call SOCKETS_SRC,$(1))) $(BUILD)/libhosted.a
 	@mkdir -p $$(@D)
 	$$(CC) $$(HOST_LDFLAGS) $$^ -lm -o $$@
-$(LIB)/linux-guest/$(1): $(patsubst %.c,$(BUILD)/hosted/%.o,$(filter-out %/main.c %/serve.c %/connection.c,\
-  $(wildcard workloads/$(1)/*.c)) $(wildcard workloads/$(1)/sockets/*.c)) $(BUILD)/libhosted.a
+$(LIB)/linux-guest/$(1): $(patsubst %.c,$(BUILD)/hosted/%.o,$(call SOCKETS_SRC,$(1))) $(BUILD)/libhosted.a
 	@mkdir -p $$(@D)
 	$$(CC) -static $$(HOST_LDFLAGS) $$^ -lm -o $$@
 endef

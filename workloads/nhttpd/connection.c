@@ -14,39 +14,17 @@
  *
  * Invariants: a slot in use has a pcb, whose callbacks carry the slot; a free one is in no pcb.
  * Bytes received are acknowledged to the stack (tcp_recved) exactly when http_input used them, so
- * a client that sends faster than it reads is stopped by its window. What the stack was given
- * without a copy lies in files, which never change.
+ * a client that sends faster than it reads is stopped by its window.
  */
 #include "workloads/nhttpd/connection.h"
 #include "runtime/net/park.h"
 #include "runtime/platform/platform.h"
-#include <string.h>
 
-#define COPY_BYTES_MAX 1024u /* bodies up to this are copied, to travel with their heads */
-#define GATHER_BYTES   4096u /* replies copied into one write */
-#define SPANS          32u
 #define SWEEP_US       1000000u /* in which each slot is looked at once */
 #define TURNS_MAX      64u      /* of those in a line, each tick */
 /* Received pieces that wait because replies do; the stack is left with more, and then drops them,
  * so that no client hoards buffers with many small ones. A window of full ones is fewer. */
 #define HELD_PBUFS_MAX 64u
-
-struct line {
-    struct connection *first, *last;
-};
-
-struct connection {
-    struct tcp_pcb *pcb;              /* NULL: the slot is free */
-    struct connection *next, *before; /* among the free, or in its line */
-    struct line *line;                /* NULL: it waits in none */
-    struct pbuf *held;                /* received, not taken by http_input yet */
-    uint16_t held_used;               /* bytes of its first pbuf that were taken */
-    uint16_t idle_s;
-    bool client_ended;
-    bool lingering;
-    uint32_t window; /* of the load estimate, in which it was last active */
-    struct http_connection http;
-};
 
 static struct connection *slots, *first_free;
 static uint32_t slot_count, sweep_at;
@@ -121,67 +99,6 @@ static err_t end(struct connection *c) {
     return connection_close_pcb(pcb);
 }
 
-/* Hands one write to the stack; false if it has no room for it now. */
-static bool hand_over(struct connection *c, const void *data, size_t bytes, bool stable) {
-    if (tcp_write(c->pcb, data, (u16_t)bytes, stable ? 0 : TCP_WRITE_FLAG_COPY) != ERR_OK) {
-        if (tcp_sndqueuelen(c->pcb) == 0)
-            join(c, &for_stack);
-        return false;
-    }
-    http_sent(&c->http, bytes);
-    return true;
-}
-
-/* Gives the stack what there is to send, as far as it takes it: small pieces gathered into one
- * write, large bodies by reference. */
-static void send_replies(struct connection *c) {
-    static unsigned char gather[GATHER_BYTES];
-    struct http_span spans[SPANS];
-    size_t n;
-    while ((n = http_output(&c->http, spans, SPANS)) > 0) {
-        size_t room = tcp_sndbuf(c->pcb), gathered = 0, i = 0;
-        for (; i < n; i++) {
-            bool small = !spans[i].stable || spans[i].bytes <= COPY_BYTES_MAX;
-            if (!small || gathered + spans[i].bytes > LWIP_MIN(room, GATHER_BYTES))
-                break;
-            memcpy(gather + gathered, spans[i].data, spans[i].bytes);
-            gathered += spans[i].bytes;
-        }
-        if (gathered > 0) {
-            if (!hand_over(c, gather, gathered, false))
-                return;
-            continue;
-        }
-        size_t bytes = spans[0].bytes;
-        if (bytes > room)
-            bytes = room - room % tcp_mss(c->pcb);
-        if (bytes > UINT16_MAX)
-            bytes = UINT16_MAX - UINT16_MAX % tcp_mss(c->pcb);
-        if (bytes == 0 || !hand_over(c, spans[0].data, bytes, spans[0].stable))
-            return;
-    }
-}
-
-/* Feeds what was received; true if all of it was taken. */
-static bool feed(struct connection *c) {
-    while (c->held) {
-        struct pbuf *p = c->held;
-        size_t left = p->len - c->held_used;
-        size_t used = http_input(&c->http, (unsigned char *)p->payload + c->held_used, left);
-        tcp_recved(c->pcb, (u16_t)used);
-        if (used < left) {
-            c->held_used += (uint16_t)used;
-            return false;
-        }
-        c->held = p->next;
-        c->held_used = 0;
-        if (p->next)
-            pbuf_ref(p->next);
-        pbuf_free(p);
-    }
-    return true;
-}
-
 static bool is_full(const struct connection *c) {
     return c->http.work && c->http.work->reply_count == HTTP_PIPELINE_MAX;
 }
@@ -191,9 +108,10 @@ static err_t advance(struct connection *c) {
     uint64_t answered = served->requests + served->refused + served->errors;
     bool held_work = c->http.work != NULL, all;
     for (;;) {
-        all = feed(c);
+        all = connection_feed(c);
         bool full = !all && is_full(c);
-        send_replies(c);
+        if (!connection_send(c))
+            join(c, &for_stack);
         if (!full || is_full(c))
             break;
     }
