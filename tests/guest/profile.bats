@@ -51,7 +51,7 @@ profile() {
     NOM_HOME=$PWD/guest run --separate-stderr profile --delays 8 --loads 2
     echo "$stderr"
     [ "$status" -eq 1 ]
-    [[ ${stderr_lines[0]} == "nomctl: run 1 failed (load 2, W = 8 us "* ]]
+    [[ ${stderr_lines[0]} == "nomctl: run 1 failed (load 2, W = 8 us): "* ]]
     [ "$(sqlite3 "$db" "SELECT count(*) FROM trial_log WHERE serial_log LIKE '%nom%'")" -eq 1 ]
     [ "$(sqlite3 "$db" "SELECT status FROM trial")" = failed ]
 }
@@ -83,7 +83,7 @@ profile() {
 @test "run: W fixed, and a table from the database" {
     run --separate-stderr nomctl run nhttpd --db "$db" --accel "$accel"
     [ "$status" -eq 1 ]
-    [ "$stderr" = "nomctl: the database has no profile of nhttpd under $accel yet: run: nomctl profile nhttpd --accel $accel" ]
+    [ "$stderr" = "nomctl: the database has no profile of nhttpd on nom under $accel yet: run: nomctl profile nhttpd --on nom --accel $accel" ]
     run --separate-stderr nomctl run nhttpd --db "$db" --accel "$accel" --delay 0 --kick strict --seconds 0.5 --json
     [ "$status" -eq 0 ]
     [ "$(json '[.table, (.phases[] | .delay_us, .kick, .errors, .refused)]')" = '[null,0,"strict",0,0]' ]
