@@ -19,7 +19,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define LOG_BYTES_MAX 1000
 #define STATUS_USAGE  2
 #define STATUS_FAILED 1
 
@@ -37,7 +36,7 @@ static _Noreturn __attribute__((format(printf, 2, 3))) void die(int status, cons
     exit(status);
 }
 
-static void write_whole(const char *line, size_t bytes) {
+void plat_print(const char *line, size_t bytes) {
     while (bytes > 0) {
         ssize_t written = write(STDOUT_FILENO, line, bytes);
         if (written < 0 && errno != EINTR)
@@ -47,20 +46,6 @@ static void write_whole(const char *line, size_t bytes) {
             bytes -= (size_t)written;
         }
     }
-}
-
-void plat_log(const char *format, ...) {
-    char line[LOG_BYTES_MAX + 1];
-    va_list arguments;
-    va_start(arguments, format);
-    int length = vsnprintf(line, LOG_BYTES_MAX, format, arguments);
-    va_end(arguments);
-    if (length < 0)
-        return;
-    if (length >= LOG_BYTES_MAX)
-        length = LOG_BYTES_MAX - 1;
-    line[length++] = '\n';
-    write_whole(line, (size_t)length);
 }
 
 void plat_exit(int status) {

@@ -4,12 +4,9 @@
 #include "runtime/platform/memory/floor.h"
 #include "runtime/platform/platform.h"
 #include "runtime/platform/shared/shared.h"
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define LINE_BYTES_MAX 1000
 
 uint64_t memory_now_tsc = MEMORY_FIRST_TSC;
 
@@ -57,21 +54,11 @@ uint64_t plat_entropy(void) {
     return z ^ z >> 31;
 }
 
-void plat_log(const char *format, ...) {
-    char line[LINE_BYTES_MAX + 1];
-    va_list arguments;
-    va_start(arguments, format);
-    int length = vsnprintf(line, LINE_BYTES_MAX, format, arguments);
-    va_end(arguments);
-    if (length < 0)
-        return;
-    if (length >= LINE_BYTES_MAX)
-        length = LINE_BYTES_MAX - 1;
-    line[length++] = '\n';
+void plat_print(const char *line, size_t bytes) {
     if (settings.log_to_stderr)
-        fwrite(line, 1, (size_t)length, stderr);
+        fwrite(line, 1, bytes, stderr);
     size_t room = MEMORY_LOG_MAX - text_bytes;
-    size_t kept = (size_t)length < room ? (size_t)length : room;
+    size_t kept = bytes < room ? bytes : room;
     memcpy(text + text_bytes, line, kept);
     text_bytes += kept;
 }

@@ -5,10 +5,6 @@
 #include "floor.h"
 #include "runtime/platform/platform.h"
 #include "runtime/platform/shared/shared.h"
-#include <stdarg.h>
-#include <stdio.h>
-
-#define LOG_BYTES_MAX 1000
 
 _Noreturn void plat_start(const struct nom_start *start);
 
@@ -34,18 +30,8 @@ const struct nom_board *plat_board(void) {
     return board;
 }
 
-void plat_log(const char *format, ...) {
-    char line[LOG_BYTES_MAX + 1];
-    va_list arguments;
-    va_start(arguments, format);
-    int length = vsnprintf(line, LOG_BYTES_MAX, format, arguments);
-    va_end(arguments);
-    if (length < 0)
-        return;
-    if (length >= LOG_BYTES_MAX)
-        length = LOG_BYTES_MAX - 1;
-    line[length++] = '\n';
-    plat_call(NOM_SYS_PRINT, (uint64_t)line, (uint64_t)length, 0);
+void plat_print(const char *line, size_t bytes) {
+    plat_call(NOM_SYS_PRINT, (uint64_t)line, bytes, 0);
 }
 
 void plat_exit(int status) {

@@ -4,6 +4,7 @@
 #ifndef PLATFORM_SHARED_H
 #define PLATFORM_SHARED_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 /* Sets plat_tsc_hz; plat_now_us counts from now on. */
@@ -11,5 +12,8 @@ void plat_clock_start(uint64_t tsc_hz);
 /* plat_file and plat_file_next serve the regular files of this cpio archive (abi/cpio.h), which
  * stays where it is. After memory is to be had. */
 void plat_files_start(const void *archive, uint64_t bytes);
+
+/* Given by each floor, for plat_log: prints a line, its end included, in one piece. */
+void plat_print(const char *line, size_t bytes);
 
 #endif
