@@ -205,6 +205,7 @@ killed() {
 
 @test "without namespaces to be had, one line says what is missing" {
     become root
+    unshare -Ur true 2>/dev/null || skip "no user namespaces here"
     # In a user namespace that allows no further ones, with no right in it.
     run --separate-stderr unshare -Ur sh -c 'echo 0 >/proc/sys/user/max_user_namespaces
         exec setpriv --bounding-set=-all --inh-caps=-all "$@"' sh "$place/bin/nomctl" profile nhttpd \
