@@ -17,7 +17,8 @@
 struct session {
     struct tcp_pcb *pcb; /* NULL: free */
     struct pbuf *unread;
-    bool ended; /* no more bytes will come, or none are wanted */
+    bool ended;  /* no more bytes will come */
+    bool ending; /* over: to be closed */
     uint32_t idle_polls;
     struct control_session control;
 };
@@ -52,10 +53,11 @@ static err_t close_session(struct session *s) {
     return ERR_OK;
 }
 
-/* Feeds what is unread, one request at a time, as long as a reply would fit. */
-static err_t serve(struct session *s) {
+/* Feeds what is unread, one request at a time, as long as a reply would fit. A session that is over
+ * has `ending` set, and nothing of it is fed any more. */
+static void feed(struct session *s) {
     unsigned char reply[CONTROL_REPLY_BYTES_MAX];
-    while (s->unread != NULL && tcp_sndbuf(s->pcb) >= sizeof reply &&
+    while (s->unread != NULL && !s->ending && tcp_sndbuf(s->pcb) >= sizeof reply &&
            tcp_sndqueuelen(s->pcb) + 2 < TCP_SND_QUEUELEN) {
         size_t used = 0, reply_bytes = 0;
         int status = control_input(&s->control, served, s->unread->payload, s->unread->len, &used,
@@ -63,18 +65,17 @@ static err_t serve(struct session *s) {
         tcp_recved(s->pcb, (u16_t)used);
         s->unread = pbuf_free_header(s->unread, (u16_t)used);
         if (reply_bytes > 0 && tcp_write(s->pcb, reply, (u16_t)reply_bytes, TCP_WRITE_FLAG_COPY)) {
-            tcp_abort(s->pcb); /* on_error has let go of it */
-            return ERR_ABRT;
+            s->ending = true; /* a session short of one reply is of no more use */
         }
-        if (status != 0) {
-            return close_session(s);
-        }
+        s->ending = s->ending || status != 0;
     }
-    if (s->ended && s->unread == NULL) {
-        return close_session(s);
-    }
+    s->ending = s->ending || (s->ended && s->unread == NULL);
     tcp_output(s->pcb); /* what does not go now goes with the next segment or poll */
-    return ERR_OK;
+}
+
+static err_t serve(struct session *s) {
+    feed(s);
+    return s->ending ? close_session(s) : ERR_OK;
 }
 
 static err_t on_receive(void *argument, struct tcp_pcb *pcb, struct pbuf *p, err_t error) {
@@ -92,10 +93,12 @@ static err_t on_receive(void *argument, struct tcp_pcb *pcb, struct pbuf *p, err
     return serve(s);
 }
 
+/* Ends nothing (net.h): what comes next, or on_poll, does. */
 static err_t on_sent(void *argument, struct tcp_pcb *pcb, u16_t bytes) {
     (void)pcb;
     (void)bytes;
-    return serve(argument);
+    feed(argument);
+    return ERR_OK;
 }
 
 static err_t on_poll(void *argument, struct tcp_pcb *pcb) {
@@ -117,7 +120,7 @@ static err_t on_accept(void *argument, struct tcp_pcb *pcb, err_t error) {
     for (struct session *s = sessions; s < sessions + CONTROL_PORT_SESSIONS_MAX; s++) {
         if (s->pcb == NULL) {
             s->pcb = pcb;
-            s->ended = false;
+            s->ended = s->ending = false;
             s->idle_polls = 0;
             control_session_init(&s->control);
             tcp_arg(pcb, s);

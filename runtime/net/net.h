@@ -37,8 +37,13 @@ void net_get_batching(double *delay_us, enum nom_kick *kick);
 
 void net_counters(struct nom_net_counters *out);
 
-/* For an app's accept callback: no Nagle, and a first retransmission time-out of 1 s (RFC 6298,
- * section 2), where lwIP 2.1.3 has 3 s; from then on the stack measures. */
+/*
+ * A rule for callbacks: the sent callback does not close or abort its connection. lwIP 2.1.3 would
+ * forget the data that the same segment brought, and its buffer would never come back.
+ *
+ * For an app's accept callback: no Nagle, and a first retransmission time-out of 1 s (RFC 6298,
+ * section 2), where lwIP 2.1.3 has 3 s; from then on the stack measures.
+ */
 struct tcp_pcb;
 void net_accepted(struct tcp_pcb *pcb);
 

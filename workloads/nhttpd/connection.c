@@ -9,8 +9,9 @@
  * Lingering: our side is ended, what still comes is read and dropped; closing at once would answer
  * it with a reset, which can destroy the error reply before the client has read it.
  *
- * One that is open may wait in one of two lines: for a work area, or for the stack's memory when
- * nothing of it is on its way whose arrival would call us. Each tick those in front try again.
+ * One that is open may wait in one of three lines: for a work area; for the stack's memory when
+ * nothing of it is on its way whose arrival would call us; for its end, found due where it must not
+ * be ended (net.h). Each tick those in front try again.
  *
  * Invariants: a slot in use has a pcb, whose callbacks carry the slot; a free one is in no pcb.
  * Bytes received are acknowledged to the stack (tcp_recved) exactly when http_input used them, so
@@ -29,7 +30,7 @@
 static struct connection *slots, *first_free;
 static uint32_t slot_count, sweep_at;
 static uint64_t swept_us, sweep_credit; /* slots times microseconds */
-static struct line for_work, for_stack;
+static struct line for_work, for_stack, for_end;
 static struct http_site *served;
 static struct serve_counters counters;
 static uint32_t window = 1;
@@ -103,8 +104,8 @@ static bool is_full(const struct connection *c) {
     return c->http.work && c->http.work->reply_count == HTTP_PIPELINE_MAX;
 }
 
-/* Moves everything as far as it goes. The slot may be free afterwards. ERR_ABRT as above. */
-static err_t advance(struct connection *c) {
+/* Moves everything as far as it goes. True: the connection is to be ended. */
+static bool advance(struct connection *c) {
     uint64_t answered = served->requests + served->refused + served->errors;
     bool held_work = c->http.work != NULL, all;
     for (;;) {
@@ -120,23 +121,23 @@ static err_t advance(struct connection *c) {
     else if (c->http.work && !held_work)
         c->idle_s = 0; /* SERVE_HOLD_S begins */
     if (http_pending(&c->http))
-        return ERR_OK;
+        return false;
     if (!all) {
         join(c, &for_work);
-        return ERR_OK;
+        return false;
     }
     if (c->client_ended || (http_finished(&c->http) && !c->http.broken))
-        return end(c);
+        return true;
     if (http_finished(&c->http) && tcp_shutdown(c->pcb, 0, 1) == ERR_OK)
         c->lingering = true;
-    return ERR_OK;
+    return false;
 }
 
 static err_t on_recv(void *arg, struct tcp_pcb *pcb, struct pbuf *p, err_t err) {
     struct connection *c = arg;
     if (!p) {
         c->client_ended = true;
-        return c->lingering ? end(c) : advance(c);
+        return c->lingering || advance(c) ? end(c) : ERR_OK;
     }
     if (err != ERR_OK || c->lingering) {
         tcp_recved(pcb, p->tot_len);
@@ -151,7 +152,7 @@ static err_t on_recv(void *arg, struct tcp_pcb *pcb, struct pbuf *p, err_t err) 
         c->held = p;
         c->held_used = 0;
     }
-    return c->line ? ERR_OK : advance(c);
+    return !c->line && advance(c) ? end(c) : ERR_OK;
 }
 
 static err_t on_sent(void *arg, struct tcp_pcb *pcb, u16_t bytes) {
@@ -160,11 +161,12 @@ static err_t on_sent(void *arg, struct tcp_pcb *pcb, u16_t bytes) {
     struct connection *c = arg;
     if (c->lingering)
         return ERR_OK;
+    c->idle_s = 0;
     if (http_pending(&c->http)) {
         touch(c);
-        return advance(c);
+        if (advance(c))
+            join(c, &for_end); /* not here: net.h */
     }
-    c->idle_s = 0;
     return ERR_OK;
 }
 
@@ -217,8 +219,9 @@ int connection_pool_open(uint32_t connections, struct http_site *site) {
 static void again(struct connection *c) {
     struct tcp_pcb *pcb = c->pcb;
     net_unpark(pcb);
-    advance(c);
-    if (c->pcb == pcb)
+    if (advance(c))
+        end(c);
+    else
         tcp_output(pcb);
 }
 
@@ -250,6 +253,7 @@ static void age(struct connection *c) {
 void serve_tick(void) {
     uint64_t now_us = plat_now_us(), passed_us = now_us - swept_us;
     swept_us = now_us;
+    take_turns(&for_end);
     take_turns(&for_stack);
     take_turns(&for_work);
     sweep_credit += LWIP_MIN(passed_us, SWEEP_US) * slot_count;
