@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 #define NOM_START_MAGIC   0x74726174736d6f6eULL /* "nomstart" */
-#define NOM_START_VERSION 1u
+#define NOM_START_VERSION 2u
 #define NOM_ARGS_MAX      64u   /* arguments of one app, its name included */
 #define NOM_ARG_BYTES_MAX 2048u /* of all arguments of one app together */
 #define NOM_APPS_MAX      8u    /* apps on the kernel's command line, separated by "--" */
@@ -22,11 +22,16 @@ struct nom_start {
     uint32_t syscall_entry; /* enum nom_syscall_entry */
     uint64_t tsc_hz;        /* time-stamp counter ticks a second */
     uint64_t board;         /* address of struct nom_board, read-only */
+    uint64_t prices;        /* address of struct nom_prices, read-only */
+    uint64_t contexts;      /* address of the app's first struct nom_context; that of index i lies i
+                               pages above, once the app has it */
+    uint32_t app;           /* its number, from 1 */
+    uint32_t core;          /* where it starts */
     uint64_t initrd;        /* address of the initrd (cpio newc), read-only; 0 if none */
     uint64_t initrd_bytes;
     uint64_t initrd_physical; /* guest-physical address of its first byte; it is contiguous */
     uint64_t stack_top;
-    uint64_t stack_bytes;
+    uint64_t stack_bytes; /* a page that nothing is mapped at lies below */
     uint64_t argc;
     uint64_t argv[NOM_ARGS_MAX + 1]; /* addresses of NUL-terminated strings, then 0 */
     char arg_bytes[NOM_ARG_BYTES_MAX];

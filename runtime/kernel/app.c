@@ -122,7 +122,6 @@ void nk_app_run(struct nk_boot *boot, uint32_t syscall_entry) {
     }
     app.number = 1;
     app.name = app.argv[0];
-    app.map_next = NK_APP_MAP_START;
     app.device_next = NK_APP_DEVICES_START;
     find(&boot->initrd, app.name, &file);
     app.tables_physical = nk_paging_space(app.number);

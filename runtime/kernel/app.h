@@ -11,7 +11,6 @@
 struct nk_app {
     uint32_t number; /* from 1: owner of blocks and resources */
     uint64_t tables_physical;
-    uint64_t map_next;    /* where its next grant of memory will lie */
     uint64_t device_next; /* where its next BAR will lie */
     const char *name;     /* argv[0] */
     uint32_t argc;

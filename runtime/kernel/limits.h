@@ -20,8 +20,6 @@
 /* Addresses of an app: all in the first 512 GiB. */
 #define NK_APP_IMAGE_START   0x10000ULL /* so that a null pointer and its neighbours fault */
 #define NK_APP_IMAGE_END     0x40000000ULL
-#define NK_APP_MAP_START     0x100000000ULL
-#define NK_APP_MAP_END       0x4000000000ULL
 #define NK_APP_INITRD        0x5000000000ULL
 #define NK_APP_START_PAGE    0x6000000000ULL
 #define NK_APP_BOARD_PAGE    0x6000002000ULL
@@ -35,7 +33,6 @@
 #define NK_PAGE_BYTES  4096ULL
 #define NK_BLOCK_BYTES 0x200000ULL
 #define NK_BLOCKS_MAX  2048        /* NK_PHYSICAL_END / NK_BLOCK_BYTES */
-#define NK_MAP_LARGE   0x100000ULL /* grants from this size on are whole blocks */
 #define NK_MAP_MAX     NK_PHYSICAL_END
 
 /* Boot information and files. */

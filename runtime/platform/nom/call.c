@@ -14,19 +14,24 @@ uint32_t plat_call_entry(void) {
     return call_entry;
 }
 
-int64_t plat_call(uint64_t number, uint64_t a, uint64_t b, uint64_t c) {
+int64_t plat_call4(uint64_t number, uint64_t a, uint64_t b, uint64_t c, uint64_t d) {
     int64_t result;
+    register uint64_t fourth __asm__("r8") = d;
     if (call_entry == NOM_ENTRY_SYSCALL) {
         __asm__ volatile("syscall"
                          : "=a"(result)
-                         : "a"(number), "D"(a), "S"(b), "d"(c)
+                         : "a"(number), "D"(a), "S"(b), "d"(c), "r"(fourth)
                          : "rcx", "r11", "memory");
     } else {
         uint64_t magic = NOM_FAULT_CALL_MAGIC;
         __asm__ volatile("ud2"
                          : "=a"(result), "+c"(magic)
-                         : "a"(number), "D"(a), "S"(b), "d"(c)
+                         : "a"(number), "D"(a), "S"(b), "d"(c), "r"(fourth)
                          : "r11", "memory");
     }
     return result;
+}
+
+int64_t plat_call(uint64_t number, uint64_t a, uint64_t b, uint64_t c) {
+    return plat_call4(number, a, b, c, 0);
 }

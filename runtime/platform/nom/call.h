@@ -12,5 +12,6 @@ uint32_t plat_call_entry(void);
 
 /* 0 or more, or a negated enum nom_error. */
 int64_t plat_call(uint64_t number, uint64_t a, uint64_t b, uint64_t c);
+int64_t plat_call4(uint64_t number, uint64_t a, uint64_t b, uint64_t c, uint64_t d);
 
 #endif

@@ -14,6 +14,7 @@
 static struct span { uint64_t address, bytes, physical; } spans[SPANS_MAX];
 static unsigned span_count;
 static uint64_t next, left; /* what is not handed out, at the end of the last span */
+static uint64_t map_next = NOM_MAP_START;
 static struct span initrd;
 
 void plat_memory_start(const struct nom_start *start) {
@@ -21,11 +22,15 @@ void plat_memory_start(const struct nom_start *start) {
 }
 
 static int grow(uint64_t bytes) {
-    struct nom_mapping grant;
-    if (plat_call(NOM_SYS_MAP, bytes < GRANT_BYTES ? GRANT_BYTES : bytes, 0, (uint64_t)&grant) < 0)
+    struct nom_frames grant;
+    if (plat_call(NOM_SYS_GRANT, bytes < GRANT_BYTES ? GRANT_BYTES : bytes, 0, (uint64_t)&grant) <
+            0 ||
+        plat_call4(NOM_SYS_MAP, map_next, grant.physical, grant.bytes, NOM_RIGHT_WRITE) < 0)
         return -1;
+    uint64_t address = map_next;
+    map_next += grant.bytes;
     struct span *last = span_count ? &spans[span_count - 1] : NULL;
-    if (last && last->address + last->bytes == grant.address &&
+    if (last && last->address + last->bytes == address &&
         last->physical + last->bytes == grant.physical) {
         last->bytes += grant.bytes;
         left += grant.bytes;
@@ -33,8 +38,8 @@ static int grow(uint64_t bytes) {
     }
     if (span_count == SPANS_MAX)
         return -1;
-    spans[span_count++] = (struct span){grant.address, grant.bytes, grant.physical};
-    next = grant.address;
+    spans[span_count++] = (struct span){address, grant.bytes, grant.physical};
+    next = address;
     left = grant.bytes;
     return 0;
 }

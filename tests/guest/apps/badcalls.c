@@ -103,18 +103,18 @@ static void acquisitions(const uint64_t *bad, unsigned bad_count) {
 }
 
 static void grants(const uint64_t *bad, unsigned bad_count) {
-    struct nom_mapping grant = {0};
+    struct nom_frames grant = {0};
     uint64_t out = (uint64_t)&grant, free_bytes = plat_board()->memory_free_bytes;
-    CHECK(plat_call(NOM_SYS_MAP, 0, 0, out) == -NOM_EINVAL);
-    CHECK(plat_call(NOM_SYS_MAP, 4096, 1, out) == -NOM_EINVAL);
-    CHECK(plat_call(NOM_SYS_MAP, 4096, 1ULL << 63, out) == -NOM_EINVAL);
-    CHECK(plat_call(NOM_SYS_MAP, ~0ULL, 0, out) == -NOM_ENOMEM);
-    CHECK(plat_call(NOM_SYS_MAP, 1ULL << 63, 0, out) == -NOM_ENOMEM);
-    CHECK(plat_call(NOM_SYS_MAP, 1ULL << 40, 0, out) == -NOM_ENOMEM);
-    CHECK(plat_call(NOM_SYS_MAP, plat_board()->memory_bytes, 0, out) == -NOM_ENOMEM);
+    CHECK(plat_call(NOM_SYS_GRANT, 0, 0, out) == -NOM_EINVAL);
+    CHECK(plat_call(NOM_SYS_GRANT, 4096, 1, out) == -NOM_EINVAL);
+    CHECK(plat_call(NOM_SYS_GRANT, 4096, 1ULL << 63, out) == -NOM_EINVAL);
+    CHECK(plat_call(NOM_SYS_GRANT, ~0ULL, 0, out) == -NOM_ENOMEM);
+    CHECK(plat_call(NOM_SYS_GRANT, 1ULL << 63, 0, out) == -NOM_ENOMEM);
+    CHECK(plat_call(NOM_SYS_GRANT, 1ULL << 40, 0, out) == -NOM_ENOMEM);
+    CHECK(plat_call(NOM_SYS_GRANT, plat_board()->memory_bytes, 0, out) == -NOM_ENOMEM);
     for (unsigned i = 0; i < bad_count; i++)
-        CHECK(plat_call(NOM_SYS_MAP, 2 << 20, 0, bad[i]) == -NOM_EFAULT);
-    CHECK(grant.address == 0);
+        CHECK(plat_call(NOM_SYS_GRANT, 2 << 20, 0, bad[i]) == -NOM_EFAULT);
+    CHECK(grant.bytes == 0);
     CHECK(plat_board()->memory_free_bytes == free_bytes);
 }
 

@@ -9,16 +9,27 @@
 #define GRANTS_MAX 512u
 #define PAGE       4096u
 
-static struct nom_mapping grants[GRANTS_MAX];
+/* Frames, and where the test has them mapped. */
+static struct grant { uint64_t address, bytes, physical; } grants[GRANTS_MAX];
+static uint64_t map_next = NOM_MAP_START + (NOM_MAP_END - NOM_MAP_START) / 2;
 static unsigned grant_count;
 
 static int64_t map(uint64_t bytes) {
-    return grant_count == GRANTS_MAX
-               ? -NOM_ENOMEM
-               : plat_call(NOM_SYS_MAP, bytes, 0, (uint64_t)&grants[grant_count]);
+    struct nom_frames frames;
+    struct grant *g = &grants[grant_count];
+    if (grant_count == GRANTS_MAX)
+        return -NOM_ENOMEM;
+    int64_t error = plat_call(NOM_SYS_GRANT, bytes, 0, (uint64_t)&frames);
+    if (error < 0)
+        return error;
+    if (frames.bytes >= NOM_FRAMES_LARGE)
+        map_next = (map_next + NOM_FRAME_BYTES_LARGE - 1) & ~(NOM_FRAME_BYTES_LARGE - 1ULL);
+    *g = (struct grant){map_next, frames.bytes, frames.physical};
+    map_next += frames.bytes;
+    return plat_call4(NOM_SYS_MAP, g->address, g->physical, g->bytes, NOM_RIGHT_WRITE);
 }
 
-static bool all(const struct nom_mapping *m, uint64_t value) {
+static bool all(const struct grant *m, uint64_t value) {
     const uint64_t *word = (const uint64_t *)m->address;
     for (uint64_t i = 0; i < m->bytes / 8; i++)
         if (word[i] != value)
@@ -26,14 +37,14 @@ static bool all(const struct nom_mapping *m, uint64_t value) {
     return true;
 }
 
-static void fill(const struct nom_mapping *m, uint64_t value) {
+static void fill(const struct grant *m, uint64_t value) {
     uint64_t *word = (uint64_t *)m->address;
     for (uint64_t i = 0; i < m->bytes / 8; i++)
         word[i] = value;
 }
 
 /* What the kernel says lies behind an offset of the grant is where contiguity puts it. */
-static bool contiguous(const struct nom_mapping *m, uint64_t offset) {
+static bool contiguous(const struct grant *m, uint64_t offset) {
     uint64_t physical = 0;
     return plat_call(NOM_SYS_QUERY, NOM_QUERY_PHYSICAL, m->address + offset, (uint64_t)&physical) ==
                0 &&
@@ -41,7 +52,7 @@ static bool contiguous(const struct nom_mapping *m, uint64_t offset) {
 }
 
 static void take(uint64_t bytes) {
-    const struct nom_mapping *m = &grants[grant_count];
+    const struct grant *m = &grants[grant_count];
     CHECK(map(bytes) == 0);
     CHECK(m->bytes >= bytes);
     CHECK(m->address % PAGE == 0 && m->physical % PAGE == 0 && m->bytes % PAGE == 0);
