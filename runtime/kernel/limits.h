@@ -32,7 +32,7 @@
 /* Memory is owned in blocks of 2 MiB. */
 #define NK_PAGE_BYTES  4096ULL
 #define NK_BLOCK_BYTES 0x200000ULL
-#define NK_BLOCKS_MAX  2048        /* NK_PHYSICAL_END / NK_BLOCK_BYTES */
+#define NK_BLOCKS_MAX  2048 /* NK_PHYSICAL_END / NK_BLOCK_BYTES */
 #define NK_MAP_MAX     NK_PHYSICAL_END
 
 /* Boot information and files. */
