@@ -14,8 +14,8 @@
 #include "paging.h"
 #include "runtime/abi/cpio.h"
 
-static struct nk_app apps[NOM_APPS_MAX]; /* by number - 1 */
-static unsigned running;                 /* of them */
+static struct nk_app apps[NOM_APPS_MAX];  /* by number - 1 */
+static unsigned running;                  /* of them */
 static uint8_t last_exit = NOM_EXIT_BASE; /* of the last that ended badly, if any */
 
 _Noreturn static void refuse(const char *name, const char *why) {
@@ -134,7 +134,7 @@ void nk_app_start(struct nk_boot *boot, uint32_t syscall_entry) {
 
 struct nk_app *nk_app_by_number(uint64_t number) {
     return number >= 1 && number <= NOM_APPS_MAX && apps[number - 1].runs ? &apps[number - 1]
-                                                                           : NULL;
+                                                                          : NULL;
 }
 
 /* How many devices the app owns. */

@@ -105,8 +105,8 @@ void nk_core_look(struct nk_core *core) {
 static void begin(struct nk_core *core) {
     uint64_t tss = (uint64_t)&core->tss;
     nk_copy_words(core->gdt, nk_gdt, NK_GDT_ENTRIES);
-    core->gdt[NK_TSS / 8] = (sizeof core->tss - 1) | (tss & 0xffffff) << 16 | 0x89ULL << 40 |
-                            (tss >> 24 & 0xff) << 56;
+    core->gdt[NK_TSS / 8] =
+        (sizeof core->tss - 1) | (tss & 0xffffff) << 16 | 0x89ULL << 40 | (tss >> 24 & 0xff) << 56;
     core->gdt[NK_TSS / 8 + 1] = tss >> 32;
     core->tss.io_map = sizeof core->tss; /* ring 3 may use no port */
     for (unsigned i = 0; i < NK_FAULT_STACKS; i++)
@@ -171,7 +171,8 @@ static bool boot(struct nk_core *core, uint32_t apic_id, uint64_t tsc_hz) {
 void nk_core_start_others(uint64_t tsc_hz) {
     uint32_t wanted = machine_cores();
     /* The trampoline runs at its physical address until it is in long mode. */
-    nk_copy(nk_direct(NK_TRAMPOLINE), nk_trampoline, (size_t)(nk_trampoline_end - nk_trampoline));
+    nk_copy(nk_direct(NK_TRAMPOLINE), nk_trampoline,
+            nk_image_physical(nk_trampoline_end) - nk_image_physical(nk_trampoline));
     nk_tables_boot[0] = nk_tables_boot[DIRECT_TOP_ENTRY] & ~NK_PAGE_NO_EXECUTE;
     for (uint32_t apic_id = 1; apic_id < wanted && nk_core_count < NK_CORES_MAX; apic_id++) {
         if (boot(prepare(nk_core_count), apic_id, tsc_hz))

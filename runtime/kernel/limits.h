@@ -8,12 +8,12 @@
 /* Addresses of the kernel. The image is linked at NK_IMAGE_BASE + its physical address; all of
  * memory below 4 GiB is mapped at NK_DIRECT_BASE, never executable. Neither is reachable from ring
  * 3. */
-#define NK_IMAGE_BASE       0xffffffff80000000
-#define NK_IMAGE_PHYSICAL   0x100000
-#define NK_IMAGE_BYTES_MAX  0x100000 /* image and bss: up to the first block of memory */
-#define NK_DIRECT_BASE      0xffff800000000000
-#define NK_PHYSICAL_END     0x100000000 /* memory above is not used */
-#define NK_WORKER_ADDRESS   0x100000000 /* of the worker's code, in its own address space */
+#define NK_IMAGE_BASE        0xffffffff80000000
+#define NK_IMAGE_PHYSICAL    0x100000
+#define NK_IMAGE_BYTES_MAX   0x100000 /* image and bss: up to the first block of memory */
+#define NK_DIRECT_BASE       0xffff800000000000
+#define NK_PHYSICAL_END      0x100000000 /* memory above is not used */
+#define NK_WORKER_ADDRESS    0x100000000 /* of the worker's code, in its own address space */
 /* Of each core: a page that nothing is mapped at, the stack, those of traps that may come at any
  * instruction (NMI, debug, double fault, machine check). */
 #define NK_STACK_GUARD_BYTES 4096
@@ -50,7 +50,7 @@
 #define NK_SLICE_US    10000 /* of a context, while others are ready */
 #define NK_CUT_US      2000  /* to answer NOM_EVENT_PREEMPT in */
 #define NK_MUTE_SLICES 20 /* of a context that has just started, and need not be able to answer */
-#define NK_CUT_CHANCES 3     /* such times before it is cut */
+#define NK_CUT_CHANCES 3  /* such times before it is cut */
 #define NK_WAIT_NS_MAX 1000000000000000 /* longer waits are for ever: 11 days */
 
 /* Boot information and files. */
