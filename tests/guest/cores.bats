@@ -87,7 +87,7 @@ ends() { [ "$status" -eq "$1" ] || { echo "status $status, not $1"; return 1; };
         ends "$GOOD"
         says "^spin 0x5a: rounds many, preempted often, $WHOLE, cuts 0$"
         times 3 '^nom: app share ended: exit status 0$'
-        boot "$accel" 2 "share hog 600 -- hello --spin 400 -- share spin 0x5a 600"
+        boot "$accel" 2 "share hog 300 -- hello --spin 2500 -- share spin 0x5a 300"
         ends "$GOOD"
         says "^spin 0x5a: rounds many, preempted often, $WHOLE, cuts 0$"
         says '^spin: system calls [0-9]+, timer interrupts [1-9]' # those of the other core

@@ -153,7 +153,8 @@ static void wait_alone(struct nom_context *context) {
 }
 
 static uint64_t fall(struct nom_context *context, uint64_t events) {
-    (void)events;
+    if (!(events & NOM_EVENT_FAULT))
+        return answer(context, events);
     return *(volatile uint64_t *)context->fault_address;
 }
 
