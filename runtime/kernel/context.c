@@ -82,7 +82,7 @@ void nk_context_event(struct nk_context *context, uint64_t events) {
     nk_context_set(&context->shared->pending, events);
     if (context->state == NK_CONTEXT_WAITING && (context->wait_events & events))
         nk_context_wake(context, take(context, context->wait_events));
-    else if (context->state == NK_CONTEXT_RUNNING && nk_upcall_wanted(context))
+    else if (context->state == NK_CONTEXT_RUNNING && nk_upcall_events(context))
         nk_core_look(context->core);
 }
 

@@ -40,33 +40,24 @@ _Noreturn void nk_core_main(struct nk_core *core);
 struct nk_core nk_cores[NK_CORES_MAX];
 unsigned nk_core_count;
 
-static volatile uint32_t locked;
+volatile uint32_t nk_locked;
 
-void nk_lock(void) {
-    for (;;) {
-        uint32_t was = 1;
-        __asm__ volatile("xchgl %0, %1" : "+r"(was), "+m"(locked) : : "memory");
-        if (!was)
-            return;
-        while (locked) {
+void nk_lock_wait(void) {
+    uint32_t was = 1;
+    while (was) {
+        while (nk_locked) {
             nk_core_answer(nk_core_here());
             nk_pause();
         }
+        __asm__ volatile("xchgl %0, %1" : "+r"(was), "+m"(nk_locked) : : "memory");
     }
-}
-
-void nk_unlock(void) {
-    __asm__ volatile("" : : : "memory");
-    locked = 0;
 }
 
 uint32_t nk_core_apic_id(unsigned core) {
     return nk_cores[core].apic_id;
 }
 
-void nk_core_tables(struct nk_core *core, uint64_t physical) {
-    if (core->tables == physical)
-        return;
+void nk_core_tables_load(struct nk_core *core, uint64_t physical) {
     core->tables = physical;
     nk_cr3_set(physical ? physical : nk_image_physical(nk_tables_boot));
 }

@@ -66,8 +66,17 @@ void nk_core_start_first(void);
 void nk_core_start_others(uint64_t tsc_hz);
 
 /* Taken at every entry from ring 3, given at every exit to it. */
-void nk_lock(void);
-void nk_unlock(void);
+extern volatile uint32_t nk_locked;
+void nk_lock_wait(void); /* somebody else has it */
+static inline void nk_lock(void) {
+    uint32_t was = 1;
+    __asm__ volatile("xchgl %0, %1" : "+r"(was), "+m"(nk_locked) : : "memory");
+    if (was)
+        nk_lock_wait();
+}
+static inline void nk_unlock(void) {
+    __asm__ volatile("movl $0, %0" : "=m"(nk_locked) : : "memory");
+}
 
 /* No core uses an old translation of this app's afterwards: for mappings taken away or changed. */
 void nk_core_flush(const struct nk_app *app);
@@ -77,7 +86,11 @@ void nk_core_flush(const struct nk_app *app);
 void nk_core_look(struct nk_core *core);
 
 /* Loads tables where they are not loaded; 0: the kernel's own. */
-void nk_core_tables(struct nk_core *core, uint64_t physical);
+void nk_core_tables_load(struct nk_core *core, uint64_t physical);
+static inline void nk_core_tables(struct nk_core *core, uint64_t physical) {
+    if (core->tables != physical)
+        nk_core_tables_load(core, physical);
+}
 
 /* Answers the flag of nk_core_flush. Needs no lock. */
 void nk_core_answer(struct nk_core *core);

@@ -197,7 +197,9 @@ struct nk_frame *nk_schedule(struct nk_core *core) {
         if (core->deferred_count > 0)
             continue;
         struct nk_context *context = core->current;
-        nk_upcall_deliver(context);
+        uint64_t events = nk_upcall_events(context);
+        if (events)
+            nk_upcall_deliver(context, events);
         nk_core_tables(core, context->app->tables_physical);
         nk_unlock();
         return &context->frame;

@@ -25,24 +25,9 @@ bool nk_upcall_possible(const struct nk_context *context) {
     return entry && entry < NK_APP_END;
 }
 
-static uint64_t events_of(const struct nk_context *context) {
-    const struct nom_context *shared = context->shared;
-    return context->due |
-           (once(&shared->pending) & once(&shared->upcall_events) & NOM_EVENTS_PENDING);
-}
-
-bool nk_upcall_wanted(const struct nk_context *context) {
-    return !context->in_upcall && events_of(context) && nk_upcall_possible(context);
-}
-
-void nk_upcall_deliver(struct nk_context *context) {
+void nk_upcall_deliver(struct nk_context *context, uint64_t events) {
     struct nom_context *shared = context->shared;
     struct nk_frame *frame = &context->frame;
-    if (context->in_upcall)
-        return;
-    uint64_t events = events_of(context);
-    if (!events)
-        return;
     uint64_t entry = once(&shared->upcall_entry);
     context->due = 0;
     if (!entry || entry >= NK_APP_END)
