@@ -32,7 +32,8 @@ struct nk_context {
     uint64_t slice_tsc;             /* RUNNING: it may be asked to leave from then on */
     uint64_t cut_tsc;               /* it has been asked, and must have left by then; 0: not */
     unsigned mute_slices;           /* that it was given on while it had no upcall_entry */
-    unsigned cut_chances;           /* times that cut_tsc will still be put off */
+    uint64_t cuts;
+    unsigned cut_chances; /* times that cut_tsc will still be put off */
 
     bool in_upcall, fault_upcall; /* fault_upcall: of which FAULT is an event */
     uint64_t due;                 /* FAULT and PREEMPT not delivered yet */

@@ -8,9 +8,10 @@
  *   RUNNING --its slice is over: NOM_EVENT_PREEMPT--> asked --YIELD, WAIT--> left
  *       asked --not after NK_CUT_US, NK_CUT_CHANCES times--> cut
  *
- * It is asked again before it is cut, since a host that stops a virtual core takes the app's time
- * and not the clock's. One that cannot be asked is cut at once, but for its first slices, in
- * which it may not have come to set its upcall_entry.
+ * It has several such times before it is cut, since a host that stops a virtual core takes the
+ * app's time and not the clock's; one fewer for each cut, so that patience is not for those that
+ * never answer. One that cannot be asked is cut at once, but for its first slices, in which it may
+ * not have come to set its upcall_entry.
  */
 #include "schedule.h"
 #include "app.h"
@@ -71,6 +72,10 @@ static bool refresh(struct nk_core *core, uint64_t now, uint64_t *next) {
     return ready;
 }
 
+static unsigned chances(const struct nk_context *context) {
+    return context->cuts < NK_CUT_CHANCES ? NK_CUT_CHANCES - (unsigned)context->cuts : 1;
+}
+
 /* Others are ready: whether the context that runs has to leave at once. Asks it to, if its slice is
  * over. */
 static bool leaves(struct nk_context *context, uint64_t now) {
@@ -85,7 +90,7 @@ static bool leaves(struct nk_context *context, uint64_t now) {
     if (!context->cut_tsc) {
         nk_board_count(NK_COUNT_PREEMPTIONS);
         context->due |= NOM_EVENT_PREEMPT;
-        context->cut_chances = possible ? NK_CUT_CHANCES : 0;
+        context->cut_chances = possible ? chances(context) : 0;
     }
     if (context->cut_chances > 0) {
         context->cut_chances--;
@@ -94,7 +99,7 @@ static bool leaves(struct nk_context *context, uint64_t now) {
         return false;
     }
     nk_board_count(NK_COUNT_CUTS);
-    context->shared->cuts++;
+    context->shared->cuts = ++context->cuts;
     return true;
 }
 

@@ -111,10 +111,10 @@ static void poll(uint64_t ms) {
             begin = plat_now_us();
         }
     uint64_t timers_before = counter(timers);
-    while (plat_now_us() < begin + ms * 750)
+    while (plat_now_us() < begin + ms * 500)
         ;
     uint64_t timers_after = counter(timers), calls_after = counter(calls);
-    while (plat_now_us() < begin + ms * 1000)
+    while (plat_now_us() < begin + ms * 2000) /* until all have seen it */
         ;
     plat_log("poll: timer interrupts %llu, calls %llu",
              (unsigned long long)(timers_after - timers_before),
