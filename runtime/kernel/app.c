@@ -6,6 +6,7 @@
  */
 #include "app.h"
 #include "board.h"
+#include "channel.h"
 #include "command.h"
 #include "console.h"
 #include "device.h"
@@ -129,7 +130,6 @@ void nk_app_start(struct nk_boot *boot, uint32_t syscall_entry) {
         apps[i].number = i + 1;
         load(&apps[i], &nk_cores[i % nk_core_count], &boot->initrd, syscall_entry);
     }
-    nk_board_memory(nk_memory_free_bytes());
 }
 
 struct nk_app *nk_app_by_number(uint64_t number) {
@@ -166,11 +166,9 @@ void nk_app_kill(struct nk_app *app, uint8_t exit_value) {
     nk_core_tables(nk_core_here(), 0);
     nk_device_release(app->number);
     release_prices(app);
-    uint64_t free_bytes = nk_memory_free_bytes();
-    nk_memory_release(app->number);
-    nk_board_memory(nk_memory_free_bytes());
+    nk_channel_end(app);
     nk_line("app %s gave back: %u KiB, %u devices, %u cores", app->name,
-            (nk_memory_free_bytes() - free_bytes) / 1024, device_count, cores);
+            nk_memory_release(app->number) / 1024, device_count, cores);
     nk_board_app(app->number, app->name, NOM_APP_ENDED, exit_value);
     if (exit_value != NOM_EXIT_BASE)
         last_exit = exit_value;

@@ -19,12 +19,14 @@ static uint64_t page_address(uint32_t index) {
 
 static bool share(struct nk_context *context, uint32_t index) {
     struct nk_app *app = context->app;
-    if (!nk_memory_reserve(app->number, 1 + nk_paging_tables(NK_PAGE_BYTES, false)))
-        return false;
     uint64_t page = nk_memory_pages(app->number, 1);
-    if (!page || !nk_paging_map(app, page_address(index), page, NK_PAGE_BYTES,
-                                NK_PAGE_WRITE | NK_PAGE_NO_EXECUTE))
+    if (!page)
         return false;
+    if (!nk_paging_map(app, page_address(index), page, NK_PAGE_BYTES,
+                       NK_PAGE_WRITE | NK_PAGE_NO_EXECUTE)) {
+        nk_memory_free(page, NK_PAGE_BYTES);
+        return false;
+    }
     context->shared = nk_direct(page);
     return true;
 }

@@ -5,9 +5,10 @@
 #include "syscall.h"
 #include "app.h"
 #include "board.h"
+#include "channel.h"
 #include "console.h"
 #include "device.h"
-#include "memory.h"
+#include "frames.h"
 #include "paging.h"
 #include "runtime/abi/start.h"
 #include "runtime/abi/syscall.h"
@@ -91,11 +92,9 @@ static int64_t acquire_prices(struct nk_app *app, const struct nom_resource *pri
         return -NOM_EFAULT;
     if (prices->owner != 0)
         return -NOM_EBUSY;
-    if (!nk_memory_reserve(app->number, nk_paging_tables(NK_PAGE_BYTES, false)))
-        return -NOM_ENOMEM;
     if (!nk_paging_map(app, address, nk_board_prices_physical(), NK_PAGE_BYTES,
                        NK_PAGE_WRITE | NK_PAGE_NO_EXECUTE))
-        nk_panic("no table for the prices although reserved");
+        return -NOM_ENOMEM;
     nk_board_own(prices->id, app->number);
     nk_paging_put(app, out, &address, sizeof address);
     return 0;
@@ -139,10 +138,7 @@ static int64_t release(struct nk_context *context, uint64_t id) {
         return -NOM_EINVAL;
     if (resource->owner != app->number)
         return -NOM_EPERM;
-    /* As every app may: read-only. */
-    nk_paging_map(app, NK_APP_PRICES_WRITE, nk_board_prices_physical(), NK_PAGE_BYTES,
-                  NK_PAGE_NO_EXECUTE);
-    nk_core_flush(app);
+    nk_paging_unmap(app, NK_APP_PRICES_WRITE, NK_PAGE_BYTES);
     nk_board_own(resource->id, 0);
     return 0;
 }
@@ -161,6 +157,8 @@ static int64_t notify(struct nk_app *app, uint64_t how, uint64_t which) {
     switch (how) {
     case NOM_NOTIFY_PRICES:
         return notify_prices(app);
+    case NOM_NOTIFY_CHANNEL:
+        return nk_channel_notify(app, which);
     case NOM_NOTIFY_CORE:
         if (which >= NK_CORES_MAX || app->contexts[which].state == NK_CONTEXT_FREE)
             return -NOM_ENOENT;
@@ -169,42 +167,6 @@ static int64_t notify(struct nk_app *app, uint64_t how, uint64_t which) {
     default:
         return -NOM_EINVAL;
     }
-}
-
-static int64_t grant(struct nk_app *app, uint64_t bytes, uint64_t flags, uint64_t out) {
-    if (bytes == 0 || flags != 0)
-        return -NOM_EINVAL;
-    if (!nk_paging_writable(app, out, sizeof(struct nom_frames)))
-        return -NOM_EFAULT;
-    if (bytes > NK_MAP_MAX)
-        return -NOM_ENOMEM;
-
-    bool large = bytes >= NOM_FRAMES_LARGE;
-    uint64_t unit = large ? NK_BLOCK_BYTES : NK_PAGE_BYTES;
-    struct nom_frames frames = {.bytes = (bytes + unit - 1) & ~(unit - 1)};
-    frames.physical = large
-                          ? nk_memory_blocks(app->number, frames.bytes / NK_BLOCK_BYTES)
-                          : nk_memory_pages(app->number, (unsigned)(frames.bytes / NK_PAGE_BYTES));
-    if (!frames.physical)
-        return -NOM_ENOMEM;
-    nk_board_memory(nk_memory_free_bytes());
-    nk_paging_put(app, out, &frames, sizeof frames);
-    return 0;
-}
-
-/* Whose the frames are is not looked at yet. */
-static int64_t map(struct nk_app *app, uint64_t address, uint64_t physical, uint64_t bytes,
-                   uint64_t rights) {
-    bool large = bytes >= NOM_FRAMES_LARGE;
-    if (bytes == 0 || bytes % NK_PAGE_BYTES || address % NK_PAGE_BYTES || address < NOM_MAP_START ||
-        address > NOM_MAP_END || bytes > NOM_MAP_END - address || rights != NOM_RIGHT_WRITE)
-        return -NOM_EINVAL;
-    if (!nk_memory_reserve(app->number, nk_paging_tables(bytes, large)))
-        return -NOM_ENOMEM;
-    if (!nk_paging_map(app, address, physical, bytes, NK_PAGE_WRITE | NK_PAGE_NO_EXECUTE))
-        nk_panic("no table for a mapping although reserved");
-    nk_board_memory(nk_memory_free_bytes());
-    return 0;
 }
 
 void nk_syscall(struct nk_context *context) {
@@ -228,10 +190,19 @@ void nk_syscall(struct nk_context *context) {
         result = release(context, frame->rdi);
         break;
     case NOM_SYS_GRANT:
-        result = grant(app, frame->rdi, frame->rsi, frame->rdx);
+        result = nk_call_grant(app, frame->rdi, frame->rsi, frame->rdx, frame->r8);
         break;
     case NOM_SYS_MAP:
-        result = map(app, frame->rdi, frame->rsi, frame->rdx, frame->r8);
+        result = nk_call_map(app, frame->rdi, frame->rsi, frame->rdx, frame->r8);
+        break;
+    case NOM_SYS_UNMAP:
+        result = nk_call_unmap(app, frame->rdi, frame->rsi, frame->rdx, frame->r8);
+        break;
+    case NOM_SYS_FREE:
+        result = nk_call_free(app, frame->rdi, frame->rsi, frame->rdx, frame->r8);
+        break;
+    case NOM_SYS_PROTECT:
+        result = nk_call_protect(app, frame->rdi, frame->rsi, frame->rdx, frame->r8);
         break;
     case NOM_SYS_WAIT:
         result = nk_context_wait(context, frame->rdi, frame->rsi);
@@ -246,6 +217,9 @@ void nk_syscall(struct nk_context *context) {
         break;
     case NOM_SYS_NOTIFY:
         result = notify(app, frame->rdi, frame->rsi);
+        break;
+    case NOM_SYS_CHANNEL:
+        result = nk_call_channel(app, frame->rdi, frame->rsi, frame->rdx);
         break;
     default:
         result = -NOM_EINVAL;

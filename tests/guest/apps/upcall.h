@@ -117,7 +117,8 @@ static inline void upcalls(struct nom_context *context, upcall_handler *handler,
         "xmm11", "xmm12", "xmm13", "xmm14", "xmm15"
 
 /* A call that may lose FS and the vector registers. */
-__attribute__((noinline)) static int64_t call_losing(uint64_t number, uint64_t a, uint64_t b) {
+__attribute__((noinline, unused)) static int64_t call_losing(uint64_t number, uint64_t a,
+                                                             uint64_t b) {
     uint64_t fs;
     __asm__ volatile("rdfsbase %0" : "=r"(fs));
     int64_t result = plat_call(number, a, b, 0);
