@@ -51,7 +51,7 @@ static void find(const struct nk_range *initrd, const char *name, struct nom_cpi
 }
 
 static void map(uint64_t address, uint64_t physical, uint64_t bytes, uint64_t rights) {
-    if (!physical || !nk_paging_map(&app, address, physical, bytes, rights))
+    if (!physical || nk_paging_map(&app, address, physical, bytes, rights))
         refuse(app.name, "not enough memory");
 }
 
@@ -105,7 +105,6 @@ _Noreturn static void enter(uint64_t entry) {
     for (uint32_t id = 1; (r = nk_board_resource(id)) && r->kind == NOM_RESOURCE_CORE; id++)
         if (id == 1)
             nk_board_own(id, app.number);
-    nk_board_memory(nk_memory_free_bytes());
     current = &app;
     nk_worker_tables(app.tables_physical);
     nk_cr3_set(app.tables_physical);

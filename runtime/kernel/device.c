@@ -107,29 +107,27 @@ static bool bar_place(uint16_t bdf, struct bar *bar, uint64_t *place) {
     return true;
 }
 
+static void bars_unmap(struct nk_app *app, const struct nom_device *device) {
+    for (uint32_t i = 0; i < NOM_DEVICE_BARS; i++)
+        if (device->bar[i].address)
+            nk_paging_unmap(app, device->bar[i].address, pages(device->bar[i].bytes));
+}
+
 /* Maps the BARs at places into the app, with a hole between any two. All or nothing. */
 static bool bars_map(struct nk_app *app, const uint64_t *places, struct nom_device *out) {
-    uint64_t address[NOM_DEVICE_BARS] = {0}, next = app->device_next;
-    unsigned tables = 0;
+    uint64_t next = app->device_next;
     for (uint32_t i = 0; i < NOM_DEVICE_BARS; i++) {
         uint64_t size = pages(out->bar[i].bytes);
         if (!places[i])
             continue;
-        if (size > NK_APP_DEVICES_END - next)
+        if (size > NK_APP_DEVICES_END - next ||
+            nk_paging_map(app, next, places[i], size,
+                          NK_PAGE_WRITE | NK_PAGE_UNCACHED | NK_PAGE_NO_EXECUTE)) {
+            bars_unmap(app, out);
             return false;
-        address[i] = next;
+        }
+        out->bar[i].address = next;
         next = (next + size + NK_BLOCK_BYTES) & ~(NK_BLOCK_BYTES - 1);
-        tables += nk_paging_tables(size, false);
-    }
-    if (next > NK_APP_DEVICES_END || !nk_memory_reserve(app->number, tables))
-        return false;
-    for (uint32_t i = 0; i < NOM_DEVICE_BARS; i++) {
-        if (!places[i])
-            continue;
-        out->bar[i].address = address[i];
-        if (!nk_paging_map(app, address[i], places[i], pages(out->bar[i].bytes),
-                           NK_PAGE_WRITE | NK_PAGE_UNCACHED | NK_PAGE_NO_EXECUTE))
-            nk_panic("no table for a device although reserved");
     }
     app->device_next = next;
     return true;

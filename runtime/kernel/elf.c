@@ -36,6 +36,19 @@ struct segment {
 } __attribute__((packed));
 _Static_assert(sizeof(struct segment) == 56, "Elf64_Phdr");
 
+/* Memory for at most *bytes of a segment from address on: blocks where it covers them, pages at its
+ * ends; *bytes says how much it is. 0 if there is none. */
+static uint64_t piece(const struct nk_app *app, uint64_t address, uint64_t *bytes) {
+    uint64_t rest = NK_BLOCK_BYTES - (address & (NK_BLOCK_BYTES - 1));
+    if (rest == NK_BLOCK_BYTES && *bytes >= NK_BLOCK_BYTES) {
+        *bytes &= ~(NK_BLOCK_BYTES - 1);
+        return nk_memory_blocks(app->number, *bytes / NK_BLOCK_BYTES);
+    }
+    if (*bytes > rest)
+        *bytes = rest;
+    return nk_memory_pages(app->number, (unsigned)(*bytes / NK_PAGE_BYTES));
+}
+
 static const char *load_segment(struct nk_app *app, const uint8_t *file, uint64_t bytes,
                                 const struct segment *s, uint64_t *end) {
     if (s->file_bytes > s->memory_bytes)
@@ -54,25 +67,22 @@ static const char *load_segment(struct nk_app *app, const uint8_t *file, uint64_
         return "segments overlap, share a page or are out of order";
     *end = last;
 
-    uint64_t physical;
-    if (last - first >= NK_BLOCK_BYTES) {
-        /* At the same place within a block as its address: large pages then fit. */
-        uint64_t within = first & (NK_BLOCK_BYTES - 1);
-        uint64_t span = within + (last - first) + NK_BLOCK_BYTES - 1;
-        physical = nk_memory_blocks(app->number, span / NK_BLOCK_BYTES);
-        if (physical)
-            physical += within;
-    } else {
-        physical = nk_memory_pages(app->number, (unsigned)((last - first) / NK_PAGE_BYTES));
-    }
     uint64_t rights = s->flags & FLAG_EXECUTE ? 0 : NK_PAGE_NO_EXECUTE;
     if (s->flags & FLAG_WRITE)
         rights |= NK_PAGE_WRITE;
-    if (!physical || !nk_paging_map(app, first, physical, last - first, rights))
-        return "not enough memory";
-    if (s->file_bytes > 0)
-        nk_worker_move(physical + (s->address - first),
-                       (uint64_t)(file + s->offset) - NK_DIRECT_BASE, s->file_bytes);
+    for (uint64_t at = first, n; at < last; at += n) {
+        n = last - at;
+        uint64_t physical = piece(app, at, &n);
+        if (!physical || nk_paging_map(app, at, physical, n, rights))
+            return "not enough memory";
+        /* What of the file's bytes lies in [at, at + n). */
+        uint64_t start = at > s->address ? at : s->address, file_end = s->address + s->file_bytes;
+        uint64_t stop = at + n < file_end ? at + n : file_end;
+        if (start < stop)
+            nk_worker_move(physical + (start - at),
+                           (uint64_t)(file + s->offset + (start - s->address)) - NK_DIRECT_BASE,
+                           stop - start);
+    }
     return NULL;
 }
 

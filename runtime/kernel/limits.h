@@ -12,7 +12,9 @@
 #define NK_IMAGE_PHYSICAL   0x100000
 #define NK_IMAGE_BYTES_MAX  0x100000 /* image and bss: up to the first block of memory */
 #define NK_DIRECT_BASE      0xffff800000000000
-#define NK_PHYSICAL_END     0x100000000 /* memory above is not used */
+#define NK_PHYSICAL_END     0x100000000 /* what lies above is not used */
+#define NK_MEMORY_END       0xc0000000  /* memory lies below, and devices between the two */
+#define NK_LOW_KEPT_BYTES   0x10000     /* start of memory, for the firmware and starting cores */
 #define NK_WORKER_ADDRESS   0x100000000 /* of the worker's code, in its own address space */
 #define NK_STACK_BYTES      16384
 #define NK_FAULT_STACK_SIZE 4096 /* double fault, NMI, worker */
@@ -27,13 +29,13 @@
 #define NK_APP_STACK_BYTES   0x40000ULL
 #define NK_APP_DEVICES_START 0x7000000000ULL
 #define NK_APP_DEVICES_END   0x7100000000ULL
+#define NK_APP_CHANNELS      0x7200000000ULL /* NOM_CHANNEL_BYTES_MAX for each */
 #define NK_APP_END           0x8000000000ULL
 
-/* Memory is owned in blocks of 2 MiB. */
+/* Memory is owned in blocks of 2 MiB, or pages. */
 #define NK_PAGE_BYTES  4096ULL
 #define NK_BLOCK_BYTES 0x200000ULL
-#define NK_BLOCKS_MAX  2048        /* NK_PHYSICAL_END / NK_BLOCK_BYTES */
-#define NK_MAP_MAX     NK_PHYSICAL_END
+#define NK_BLOCKS_MAX  1536 /* NK_MEMORY_END / NK_BLOCK_BYTES */
 
 /* Boot information and files. */
 #define NK_COMMAND_BYTES_MAX 4096
@@ -41,6 +43,9 @@
 #define NK_INITRD_FILES_MAX  65536 /* looked at before an app counts as not found */
 #define NK_ELF_SEGMENTS_MAX  16
 #define NK_LINE_BYTES_MAX    240 /* one line of the kernel's own */
+
+/* Channels that one app may have offered at once, so that it leaves others theirs. */
+#define NK_CHANNELS_OFFERED_MAX 4u
 
 /* Devices. BARs are placed by the kernel, from a window below 4 GiB that no firmware we know
  * uses; each takes whole pages of its own. */

@@ -1,18 +1,25 @@
 /*
  * Invariants: the upper half of every address space is the kernel's and carries no user bit; the
  * lower half of an app's space maps only memory and device pages that the app owns, the initrd, the
- * board and its start page, each either writable or executable or neither; tables lie in memory of
- * the app and are mapped nowhere but in the kernel's direct map.
+ * board, its start page and its channels, each either writable or executable or neither; tables lie
+ * in memory of the app and are mapped nowhere but in the kernel's direct map. An entry that refers
+ * to a table counts that table's used entries, in bits that the processor ignores; it is never 0: a
+ * table that becomes empty is freed.
  */
 #include "paging.h"
 #include "app.h"
+#include "console.h"
+#include "iommu.h"
 #include "memory.h"
+#include "runtime/abi/syscall.h"
 
 #define PRESENT     0x1ULL
 #define USER        0x4ULL
 #define LARGE       0x80ULL
 #define ADDRESS     0x000ffffffffff000ULL
-#define RIGHTS      (NK_PAGE_WRITE | NK_PAGE_NO_EXECUTE | NK_PAGE_UNCACHED)
+#define RIGHTS      (NK_PAGE_WRITE | NK_PAGE_NO_EXECUTE | NK_PAGE_UNCACHED | NK_PAGE_SMALL)
+#define COUNT_ONE   (1ULL << 52)
+#define COUNT(e)    ((e) >> 52 & 0x3ff)
 #define ENTRIES     512
 #define HALF        256 /* first entry of the top table that is the kernel's */
 #define TOP_SHIFT   39
@@ -52,61 +59,184 @@ uint64_t nk_paging_space(unsigned app) {
     return physical;
 }
 
-unsigned nk_paging_tables(uint64_t bytes, bool large) {
-    /* One a level above the leaves, and one more where the range crosses a border. */
-    return (unsigned)((bytes >> (large ? 30 : BLOCK_SHIFT)) + 4);
+/* Until other cores run apps. */
+static void flush(const struct nk_app *app) {
+    if (app == nk_app_current())
+        nk_cr3_set(app->tables_physical);
 }
 
-/* The entry for address at the level whose entries cover 1 << shift bytes, or NULL. A walk that
- * meets a large page stops there: *shift says where. Missing tables are made if asked. */
-static uint64_t *entry_of(const struct nk_app *app, uint64_t address, unsigned *shift, bool make) {
+/* Where a walk ended: an entry, whose table up refers to (NULL for the top table), covering 1 <<
+ * shift bytes. */
+struct walk {
+    uint64_t *entry, *up;
+    unsigned shift;
+};
+
+/* Down to entries that cover 1 << shift bytes, or as far as there are tables. */
+static struct walk walk(const struct nk_app *app, uint64_t address, unsigned shift) {
     uint64_t *table = nk_direct(app->tables_physical);
-    for (unsigned level = TOP_SHIFT;; level -= 9) {
-        uint64_t *entry = &table[address >> level & (ENTRIES - 1)];
-        if (level == *shift || (*entry & LARGE && level != TOP_SHIFT)) {
-            *shift = level;
-            return entry;
-        }
-        if (!(*entry & PRESENT)) {
-            uint64_t physical = make ? nk_memory_pages(app->number, 1) : 0;
-            if (!physical)
-                return NULL;
-            *entry = physical | PRESENT | NK_PAGE_WRITE | USER;
-        }
-        table = nk_direct(*entry & ADDRESS);
+    struct walk w = {NULL, NULL, TOP_SHIFT};
+    for (;; w.shift -= 9) {
+        w.entry = &table[address >> w.shift & (ENTRIES - 1)];
+        if (w.shift == shift || !(*w.entry & PRESENT) || *w.entry & LARGE)
+            return w;
+        w.up = w.entry;
+        table = nk_direct(*w.entry & ADDRESS);
     }
 }
 
-bool nk_paging_map(struct nk_app *app, uint64_t address, uint64_t physical, uint64_t bytes,
-                   uint64_t rights) {
-    while (bytes > 0) {
-        bool large = ((address | physical) & (NK_BLOCK_BYTES - 1)) == 0 && bytes >= NK_BLOCK_BYTES;
-        uint64_t step = large ? NK_BLOCK_BYTES : NK_PAGE_BYTES;
-        unsigned shift = large ? BLOCK_SHIFT : PAGE_SHIFT;
-        uint64_t *entry = entry_of(app, address, &shift, true);
-        if (!entry)
-            return false;
-        /* The rest of this table's entries need no walk. */
-        do {
-            *entry++ = physical | PRESENT | USER | rights | (large ? LARGE : 0);
-            address += step;
-            physical += step;
-            bytes -= step;
-        } while (!large && bytes > 0 && (address & (NK_BLOCK_BYTES - 1)));
+/* Frees the tables on the way to address that are empty. */
+static void prune(const struct nk_app *app, uint64_t address) {
+    for (;;) {
+        struct walk w = walk(app, address, PAGE_SHIFT);
+        if (!w.up || COUNT(*w.up) > 0)
+            return;
+        nk_memory_free(*w.up & ADDRESS, NK_PAGE_BYTES);
+        *w.up = 0;
+        w = walk(app, address, PAGE_SHIFT);
+        if (w.up)
+            *w.up -= COUNT_ONE;
     }
+}
+
+/* Makes the tables down to entries for count pages of 1 << shift bytes. Fails if one is used. */
+static int prepare(const struct nk_app *app, uint64_t address, unsigned shift, uint64_t count) {
+    struct walk w;
+    for (;;) {
+        w = walk(app, address, shift);
+        if (w.shift == shift)
+            break;
+        if (*w.entry & PRESENT)
+            return -NOM_EBUSY;
+        uint64_t physical = nk_memory_pages(app->number, 1);
+        if (!physical)
+            return -NOM_ENOMEM;
+        *w.entry = physical | PRESENT | NK_PAGE_WRITE | USER;
+        if (w.up)
+            *w.up += COUNT_ONE;
+    }
+    for (uint64_t i = 0; i < count && COUNT(*w.up) > 0; i++)
+        if (w.entry[i])
+            return -NOM_EBUSY;
+    return 0;
+}
+
+/* How much of a range one table maps, in pages of 1 << *shift bytes. */
+static uint64_t step(uint64_t address, uint64_t physical, uint64_t bytes, uint64_t rights,
+                     unsigned *shift) {
+    uint64_t rest = NK_BLOCK_BYTES - (address & (NK_BLOCK_BYTES - 1));
+    bool large = ((address | physical) & (NK_BLOCK_BYTES - 1)) == 0 && bytes >= NK_BLOCK_BYTES &&
+                 !(rights & NK_PAGE_SMALL);
+    *shift = large ? BLOCK_SHIFT : PAGE_SHIFT;
+    return bytes < rest ? bytes : rest;
+}
+
+static void fill(const struct nk_app *app, uint64_t address, unsigned shift, uint64_t count,
+                 uint64_t entry) {
+    struct walk w = walk(app, address, shift);
+    for (uint64_t i = 0; i < count; i++, entry += 1ULL << shift)
+        w.entry[i] = entry;
+    *w.up += count * COUNT_ONE;
+}
+
+int nk_paging_map(struct nk_app *app, uint64_t address, uint64_t physical, uint64_t bytes,
+                  uint64_t rights) {
+    unsigned shift;
+    uint64_t n;
+    int error = 0;
+    for (uint64_t done = 0; done < bytes && !error; done += n) {
+        n = step(address + done, physical + done, bytes - done, rights, &shift);
+        error = prepare(app, address + done, shift, n >> shift);
+        if (error) {
+            for (uint64_t undo = 0; undo <= done; undo += n) {
+                n = step(address + undo, physical + undo, bytes - undo, rights, &shift);
+                prune(app, address + undo);
+            }
+            flush(app);
+            return error;
+        }
+    }
+    for (uint64_t done = 0; done < bytes; done += n) {
+        n = step(address + done, physical + done, bytes - done, rights, &shift);
+        fill(app, address + done, shift, n >> shift,
+             (physical + done) | PRESENT | USER | rights | (shift == PAGE_SHIFT ? 0 : LARGE));
+    }
+    if (!(rights & NK_PAGE_UNCACHED))
+        nk_iommu_map(app, physical, bytes, rights & NK_PAGE_WRITE);
+    return 0;
+}
+
+bool nk_paging_run(const struct nk_app *app, uint64_t address, uint64_t bytes, struct nk_run *run) {
+    struct walk w = walk(app, address, PAGE_SHIFT);
+    uint64_t first = *w.entry;
+    if (!(first & PRESENT))
+        return false;
+    *run = (struct nk_run){first & ADDRESS, 1ULL << w.shift, first & RIGHTS, 1ULL << w.shift};
+    if (w.shift != PAGE_SHIFT)
+        return true;
+    uint64_t rest = NK_BLOCK_BYTES - (address & (NK_BLOCK_BYTES - 1));
+    uint64_t most = bytes < rest ? bytes : rest, mask = ADDRESS | RIGHTS | PRESENT;
+    while (run->bytes < most && (*++w.entry & mask) == (first & mask) + run->bytes)
+        run->bytes += NK_PAGE_BYTES;
     return true;
+}
+
+bool nk_paging_mapped(const struct nk_app *app, uint64_t address, uint64_t bytes) {
+    struct nk_run run;
+    for (; bytes > 0; address += run.bytes, bytes -= run.bytes)
+        if (!nk_paging_run(app, address, bytes, &run) || run.bytes > bytes || address % run.unit)
+            return false;
+    return true;
+}
+
+/* Rewrites the entries of a run: keeps the bits of `keep` and adds those of `add`. */
+static struct walk rewrite(const struct nk_app *app, uint64_t address, uint64_t bytes,
+                           uint64_t keep, uint64_t add, uint64_t *count) {
+    struct walk w = walk(app, address, PAGE_SHIFT);
+    *count = bytes >> w.shift;
+    for (uint64_t i = 0; i < *count; i++)
+        w.entry[i] = (w.entry[i] & keep) | add;
+    return w;
+}
+
+void nk_paging_unmap(struct nk_app *app, uint64_t address, uint64_t bytes) {
+    struct nk_run run;
+    for (; bytes > 0; address += run.bytes, bytes -= run.bytes) {
+        uint64_t count;
+        if (!nk_paging_run(app, address, bytes, &run))
+            nk_panic("unmapping %x, where nothing is mapped", address);
+        struct walk w = rewrite(app, address, run.bytes, 0, 0, &count);
+        *w.up -= count * COUNT_ONE;
+        prune(app, address);
+        if (!(run.rights & NK_PAGE_UNCACHED))
+            nk_iommu_unmap(app, run.physical, run.bytes);
+    }
+    flush(app);
+}
+
+void nk_paging_protect(struct nk_app *app, uint64_t address, uint64_t bytes, uint64_t rights) {
+    struct nk_run run;
+    const uint64_t changed = NK_PAGE_WRITE | NK_PAGE_NO_EXECUTE;
+    for (; bytes > 0; address += run.bytes, bytes -= run.bytes) {
+        uint64_t count;
+        if (!nk_paging_run(app, address, bytes, &run))
+            nk_panic("new rights for %x, where nothing is mapped", address);
+        rewrite(app, address, run.bytes, ~changed, rights & changed, &count);
+        if ((run.rights ^ rights) & NK_PAGE_WRITE)
+            nk_iommu_map(app, run.physical, run.bytes, rights & NK_PAGE_WRITE);
+    }
+    flush(app);
 }
 
 uint64_t nk_paging_find(const struct nk_app *app, uint64_t address, uint64_t *rights) {
     if (address >= NK_APP_END)
         return 0;
-    unsigned shift = PAGE_SHIFT;
-    const uint64_t *entry = entry_of(app, address, &shift, false);
-    if (!entry || !(*entry & PRESENT))
+    struct walk w = walk(app, address, PAGE_SHIFT);
+    if (!(*w.entry & PRESENT))
         return 0;
-    *rights = *entry & RIGHTS;
-    uint64_t within = (1ULL << shift) - 1;
-    return (*entry & ADDRESS & ~within) | (address & within);
+    *rights = *w.entry & RIGHTS;
+    uint64_t within = (1ULL << w.shift) - 1;
+    return (*w.entry & ADDRESS & ~within) | (address & within);
 }
 
 /* Bytes from address to the end of its page. */

@@ -10,25 +10,41 @@ struct nk_app;
 
 /* Rights of a page, as the processor's table entries have them. */
 #define NK_PAGE_WRITE      0x2ULL
-#define NK_PAGE_UNCACHED   0x18ULL
+#define NK_PAGE_UNCACHED   0x18ULL /* a device's: neither memory for system calls nor for devices */
+#define NK_PAGE_SMALL      0x200ULL /* not part of a 2 MiB page; ignored by the processor */
 #define NK_PAGE_NO_EXECUTE 0x8000000000000000ULL
 
 /* Gives every page of the kernel's image its own rights and drops the identity map. */
 void nk_paging_start(void);
 
-/* An empty address space: physical address of its top table, or 0 without memory. */
+/* An empty address space: physical address of its top table, or 0 without memory. Its tables are
+ * the app's, and go back with all that it owns (nk_memory_release). */
 uint64_t nk_paging_space(unsigned app);
-
-/* Pages of page tables that mapping this many bytes may take, at most. */
-unsigned nk_paging_tables(uint64_t bytes, bool large);
 
 /*
  * Maps physical at address in the app, with the rights given; 2 MiB at a time wherever both are on
- * such a border. All three numbers on page borders; address below NK_APP_END. False without memory
- * for tables (part may be mapped then: reserve first, or end the app).
+ * such a border, unless NK_PAGE_SMALL. All three numbers on page borders; address below NK_APP_END.
+ * -NOM_EBUSY: something is mapped there; -NOM_ENOMEM: no memory for tables; nothing has changed
+ * then.
  */
-bool nk_paging_map(struct nk_app *app, uint64_t address, uint64_t physical, uint64_t bytes,
-                   uint64_t rights);
+int nk_paging_map(struct nk_app *app, uint64_t address, uint64_t physical, uint64_t bytes,
+                  uint64_t rights);
+
+/* What is mapped from address on: as far as it is in a row, with the same rights, within one table;
+ * no more than bytes, but for a 2 MiB page, which is always whole. */
+struct nk_run {
+    uint64_t physical, bytes, rights;
+    uint64_t unit; /* bytes of its pages */
+};
+/* False if nothing is. address and bytes on page borders. */
+bool nk_paging_run(const struct nk_app *app, uint64_t address, uint64_t bytes, struct nk_run *run);
+
+/* True if all of the range is mapped and it neither begins nor ends within a page. */
+bool nk_paging_mapped(const struct nk_app *app, uint64_t address, uint64_t bytes);
+
+/* Both for a range that nk_paging_mapped likes. When they return no core uses what was. */
+void nk_paging_unmap(struct nk_app *app, uint64_t address, uint64_t bytes);
+void nk_paging_protect(struct nk_app *app, uint64_t address, uint64_t bytes, uint64_t rights);
 
 /* Physical address behind an address of the app, or 0; *rights as mapped. */
 uint64_t nk_paging_find(const struct nk_app *app, uint64_t address, uint64_t *rights);

@@ -7,7 +7,7 @@
 #include "board.h"
 #include "console.h"
 #include "device.h"
-#include "memory.h"
+#include "frames.h"
 #include "paging.h"
 #include "runtime/abi/start.h"
 #include "runtime/abi/syscall.h"
@@ -69,42 +69,6 @@ static int64_t acquire(struct nk_app *app, uint64_t id, uint64_t out) {
     return error;
 }
 
-static int64_t grant(struct nk_app *app, uint64_t bytes, uint64_t flags, uint64_t out) {
-    if (bytes == 0 || flags != 0)
-        return -NOM_EINVAL;
-    if (!nk_paging_writable(app, out, sizeof(struct nom_frames)))
-        return -NOM_EFAULT;
-    if (bytes > NK_MAP_MAX)
-        return -NOM_ENOMEM;
-
-    bool large = bytes >= NOM_FRAMES_LARGE;
-    uint64_t unit = large ? NK_BLOCK_BYTES : NK_PAGE_BYTES;
-    struct nom_frames frames = {.bytes = (bytes + unit - 1) & ~(unit - 1)};
-    frames.physical = large
-                          ? nk_memory_blocks(app->number, frames.bytes / NK_BLOCK_BYTES)
-                          : nk_memory_pages(app->number, (unsigned)(frames.bytes / NK_PAGE_BYTES));
-    if (!frames.physical)
-        return -NOM_ENOMEM;
-    nk_board_memory(nk_memory_free_bytes());
-    nk_paging_put(app, out, &frames, sizeof frames);
-    return 0;
-}
-
-/* Whose the frames are is not looked at yet. */
-static int64_t map(struct nk_app *app, uint64_t address, uint64_t physical, uint64_t bytes,
-                   uint64_t rights) {
-    bool large = bytes >= NOM_FRAMES_LARGE;
-    if (bytes == 0 || bytes % NK_PAGE_BYTES || address % NK_PAGE_BYTES || address < NOM_MAP_START ||
-        address > NOM_MAP_END || bytes > NOM_MAP_END - address || rights != NOM_RIGHT_WRITE)
-        return -NOM_EINVAL;
-    if (!nk_memory_reserve(app->number, nk_paging_tables(bytes, large)))
-        return -NOM_ENOMEM;
-    if (!nk_paging_map(app, address, physical, bytes, NK_PAGE_WRITE | NK_PAGE_NO_EXECUTE))
-        nk_panic("no table for a mapping although reserved");
-    nk_board_memory(nk_memory_free_bytes());
-    return 0;
-}
-
 void nk_syscall(struct nk_frame *frame) {
     struct nk_app *app = nk_app_current();
     int64_t result;
@@ -122,10 +86,19 @@ void nk_syscall(struct nk_frame *frame) {
         result = acquire(app, frame->rdi, frame->rsi);
         break;
     case NOM_SYS_GRANT:
-        result = grant(app, frame->rdi, frame->rsi, frame->rdx);
+        result = nk_call_grant(app, frame->rdi, frame->rsi, frame->rdx, frame->r8);
         break;
     case NOM_SYS_MAP:
-        result = map(app, frame->rdi, frame->rsi, frame->rdx, frame->r8);
+        result = nk_call_map(app, frame->rdi, frame->rsi, frame->rdx, frame->r8);
+        break;
+    case NOM_SYS_UNMAP:
+        result = nk_call_unmap(app, frame->rdi, frame->rsi, frame->rdx, frame->r8);
+        break;
+    case NOM_SYS_FREE:
+        result = nk_call_free(app, frame->rdi, frame->rsi, frame->rdx, frame->r8);
+        break;
+    case NOM_SYS_PROTECT:
+        result = nk_call_protect(app, frame->rdi, frame->rsi, frame->rdx, frame->r8);
         break;
     default:
         result = -NOM_EINVAL;
