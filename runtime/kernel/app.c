@@ -51,7 +51,7 @@ static void find(const struct nk_range *initrd, const char *name, struct nom_cpi
 }
 
 static void map(uint64_t address, uint64_t physical, uint64_t bytes, uint64_t rights) {
-    if (!physical || nk_paging_map(&app, address, physical, bytes, rights))
+    if (!physical || !nk_paging_map(&app, address, physical, bytes, rights))
         refuse(app.name, "not enough memory");
 }
 

@@ -121,8 +121,8 @@ static bool bars_map(struct nk_app *app, const uint64_t *places, struct nom_devi
         if (!places[i])
             continue;
         if (size > NK_APP_DEVICES_END - next ||
-            nk_paging_map(app, next, places[i], size,
-                          NK_PAGE_WRITE | NK_PAGE_UNCACHED | NK_PAGE_NO_EXECUTE)) {
+            !nk_paging_map(app, next, places[i], size,
+                           NK_PAGE_WRITE | NK_PAGE_UNCACHED | NK_PAGE_NO_EXECUTE)) {
             bars_unmap(app, out);
             return false;
         }

@@ -73,7 +73,7 @@ static const char *load_segment(struct nk_app *app, const uint8_t *file, uint64_
     for (uint64_t at = first, n; at < last; at += n) {
         n = last - at;
         uint64_t physical = piece(app, at, &n);
-        if (!physical || nk_paging_map(app, at, physical, n, rights))
+        if (!physical || !nk_paging_map(app, at, physical, n, rights))
             return "not enough memory";
         /* What of the file's bytes lies in [at, at + n). */
         uint64_t start = at > s->address ? at : s->address, file_end = s->address + s->file_bytes;

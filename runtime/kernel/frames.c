@@ -56,7 +56,7 @@ int64_t nk_call_map(struct nk_app *app, uint64_t address, uint64_t physical, uin
         return error;
     if (large && address % NK_BLOCK_BYTES)
         return -NOM_EINVAL;
-    error = nk_paging_map(app, address, physical, bytes, page | (large ? 0 : NK_PAGE_SMALL));
+    error = nk_paging_place(app, address, physical, bytes, page | (large ? 0 : NK_PAGE_SMALL));
     if (!error)
         nk_memory_use(physical, bytes, true);
     return error;

@@ -139,8 +139,8 @@ static void fill(const struct nk_app *app, uint64_t address, unsigned shift, uin
     *w.up += count * COUNT_ONE;
 }
 
-int nk_paging_map(struct nk_app *app, uint64_t address, uint64_t physical, uint64_t bytes,
-                  uint64_t rights) {
+int nk_paging_place(struct nk_app *app, uint64_t address, uint64_t physical, uint64_t bytes,
+                    uint64_t rights) {
     unsigned shift;
     uint64_t n;
     int error = 0;
@@ -164,6 +164,11 @@ int nk_paging_map(struct nk_app *app, uint64_t address, uint64_t physical, uint6
     if (!(rights & NK_PAGE_UNCACHED))
         nk_iommu_map(app, physical, bytes, rights & NK_PAGE_WRITE);
     return 0;
+}
+
+bool nk_paging_map(struct nk_app *app, uint64_t address, uint64_t physical, uint64_t bytes,
+                   uint64_t rights) {
+    return nk_paging_place(app, address, physical, bytes, rights) == 0;
 }
 
 bool nk_paging_run(const struct nk_app *app, uint64_t address, uint64_t bytes, struct nk_run *run) {

@@ -24,11 +24,14 @@ uint64_t nk_paging_space(unsigned app);
 /*
  * Maps physical at address in the app, with the rights given; 2 MiB at a time wherever both are on
  * such a border, unless NK_PAGE_SMALL. All three numbers on page borders; address below NK_APP_END.
- * -NOM_EBUSY: something is mapped there; -NOM_ENOMEM: no memory for tables; nothing has changed
+ * 0; -NOM_EBUSY: something is mapped there; -NOM_ENOMEM: no memory for tables. Nothing has changed
  * then.
  */
-int nk_paging_map(struct nk_app *app, uint64_t address, uint64_t physical, uint64_t bytes,
-                  uint64_t rights);
+int nk_paging_place(struct nk_app *app, uint64_t address, uint64_t physical, uint64_t bytes,
+                    uint64_t rights);
+/* The same; true if it is mapped. */
+bool nk_paging_map(struct nk_app *app, uint64_t address, uint64_t physical, uint64_t bytes,
+                   uint64_t rights);
 
 /* What is mapped from address on: as far as it is in a row, with the same rights, within one table;
  * no more than bytes, but for a 2 MiB page, which is always whole. */

@@ -85,7 +85,7 @@ int plat_main(int argc, char **argv) {
 
     uint64_t free_bytes = plat_board()->memory_free_bytes;
     CHECK(free_bytes > 32 << 20);
-    const uint64_t steps[] = {16 << 20, 2 << 20, 512 << 10};
+    const uint64_t steps[] = {16 << 20, 2 << 20, 512 << 10, 16 << 10, PAGE};
     for (unsigned i = 0; i < sizeof steps / sizeof steps[0]; i++)
         while (map(steps[i]) == 0) {
             fill(&grants[grant_count], grant_count + 1);
