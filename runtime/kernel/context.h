@@ -11,6 +11,7 @@
 
 #include "core.h"
 #include "runtime/abi/context.h"
+#include "runtime/abi/syscall.h"
 
 enum nk_context_state {
     NK_CONTEXT_FREE,
@@ -30,7 +31,7 @@ struct nk_context {
     uint64_t wait_events, wait_tsc; /* WAITING: for these, or until then (0: for ever) */
     uint64_t slice_tsc;             /* RUNNING: it may be asked to leave from then on */
     uint64_t cut_tsc;               /* it has been asked, and must have left by then; 0: not */
-    unsigned cut_chances;           /* times that cut_tsc may still be put off */
+    unsigned cut_chances;           /* times that cut_tsc will still be put off */
 
     bool in_upcall, fault_upcall; /* fault_upcall: of which FAULT is an event */
     uint64_t due;                 /* FAULT and PREEMPT not delivered yet */
@@ -58,6 +59,9 @@ void nk_apps_event(uint64_t events);
 static inline void nk_context_set(uint64_t *word, uint64_t bits) {
     __asm__ volatile("lock orq %1, %0" : "+m"(*word) : "r"(bits) : "memory", "cc");
 }
+
+/* A WAITING context becomes READY; result is what NOM_SYS_WAIT gives it. */
+void nk_context_wake(struct nk_context *context, uint64_t result);
 
 /* NOM_SYS_WAIT and NOM_SYS_YIELD. */
 int64_t nk_context_wait(struct nk_context *context, uint64_t events, uint64_t timeout_ns);

@@ -63,7 +63,7 @@ uint32_t nk_core_apic_id(unsigned core);
 
 /* The core that starts the others; then all others, which wait for the lock. */
 void nk_core_start_first(void);
-void nk_core_start_others(void);
+void nk_core_start_others(uint64_t tsc_hz);
 
 /* Taken at every entry from ring 3, given at every exit to it. */
 void nk_lock(void);

@@ -21,6 +21,7 @@
 #define NK_FAULT_STACKS      4
 #define NK_FAULT_STACK_BYTES 2048
 #define NK_CORE_STACKS_BYTES 28672 /* of all these */
+#define NK_XSAVE_BYTES_MAX   16384
 #define NK_TRAMPOLINE        0x8000 /* physical: where other cores start */
 
 /* Addresses of an app: all in the first 512 GiB. */
@@ -48,9 +49,7 @@
 #define NK_CORES_MAX   8
 #define NK_SLICE_US    10000 /* of a context, while others are ready */
 #define NK_CUT_US      2000  /* to answer NOM_EVENT_PREEMPT in */
-#define NK_CUT_CHANCES 1     /* more such times before it is cut */
-#define NK_CUT_LATE_US 500   /* if the timer is this late, the host had stopped the core: a chance
-                                is not used up */
+#define NK_CUT_CHANCES 3     /* such times before it is cut */
 #define NK_WAIT_NS_MAX 1000000000000000 /* longer waits are for ever: 11 days */
 
 /* Boot information and files. */

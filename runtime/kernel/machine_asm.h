@@ -28,6 +28,7 @@
 #define NK_CR4_OSXMMEXCPT 0x400
 #define NK_CR4_UMIP       0x800
 #define NK_CR4_FSGSBASE   0x10000
+#define NK_CR4_OSXSAVE    0x40000
 #define NK_CR4_SMEP       0x100000
 
 #define NK_MSR_EFER 0xc0000080

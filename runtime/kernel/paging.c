@@ -21,7 +21,7 @@
 
 extern uint64_t nk_tables_boot[], nk_tables_image[];
 extern const uint8_t nk_image_start[], nk_text_end[], nk_rodata_end[], nk_image_end[];
-extern const uint8_t nk_stack_guard[];
+extern const uint8_t nk_core_stacks[];
 
 static void image_rights(uint64_t start, uint64_t end, uint64_t entry) {
     for (uint64_t p = start; p < end; p += NK_PAGE_BYTES)
@@ -37,7 +37,9 @@ void nk_paging_start(void) {
     image_rights(text_end, rodata_end, PRESENT | NK_PAGE_NO_EXECUTE);
     image_rights(rodata_end, end, PRESENT | NK_PAGE_NO_EXECUTE | NK_PAGE_WRITE);
     image_rights(end, NK_BLOCK_BYTES, 0);
-    nk_tables_image[nk_image_physical(nk_stack_guard) / NK_PAGE_BYTES] = 0;
+    for (unsigned i = 0; i < NK_CORES_MAX; i++)
+        nk_tables_image[nk_image_physical(nk_core_stacks + i * NK_CORE_STACKS_BYTES) /
+                        NK_PAGE_BYTES] = 0;
     nk_tables_boot[0] = 0;
     nk_cr3_set(nk_image_physical(nk_tables_boot));
 }
