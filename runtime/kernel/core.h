@@ -45,8 +45,8 @@ struct nk_core {
     /* worker.c */
     bool worker_runs, worker_probes;
     struct nk_frame worker_frame __attribute__((aligned(16)));
-    uint8_t deferred[256 / 8]; /* interrupts that came meanwhile, a bit a vector */
-    bool deferred_any;
+    uint8_t deferred[256]; /* vectors of interrupts that came meanwhile, each once */
+    unsigned deferred_count;
 } __attribute__((aligned(64)));
 
 extern struct nk_core nk_cores[NK_CORES_MAX];

@@ -71,17 +71,14 @@ void nk_interrupt(unsigned vector) {
 void nk_interrupt_defer(unsigned vector) {
     struct nk_core *core = nk_core_here();
     acknowledge(vector);
-    core->deferred[vector / 8] |= (uint8_t)(1u << vector % 8);
-    core->deferred_any = true;
+    for (unsigned i = 0; i < core->deferred_count; i++)
+        if (core->deferred[i] == vector)
+            return;
+    core->deferred[core->deferred_count++] = (uint8_t)vector;
 }
 
 void nk_interrupt_deferred(void) {
     struct nk_core *core = nk_core_here();
-    core->deferred_any = false;
-    for (unsigned i = 0; i < sizeof core->deferred; i++)
-        while (core->deferred[i]) {
-            unsigned bit = (unsigned)__builtin_ctz(core->deferred[i]);
-            core->deferred[i] &= (uint8_t)~(1u << bit);
-            act(i * 8 + bit);
-        }
+    while (core->deferred_count > 0)
+        act(core->deferred[--core->deferred_count]);
 }

@@ -183,12 +183,12 @@ static void choose(struct nk_core *core) {
 
 struct nk_frame *nk_schedule(struct nk_core *core) {
     for (;;) {
-        if (core->deferred_any)
+        if (core->deferred_count > 0)
             nk_interrupt_deferred();
         if (!core->current || core->current->state != NK_CONTEXT_RUNNING ||
             core->context_count > 1 || core->timer_tsc)
             choose(core);
-        if (core->deferred_any)
+        if (core->deferred_count > 0)
             continue;
         struct nk_context *context = core->current;
         nk_upcall_deliver(context);
