@@ -1,31 +1,37 @@
 /*
- * Applications: each its own address space, in ring 3. One may run for now; the command line's
- * grammar knows several.
+ * Applications: each its own address space, in ring 3, on one core or several.
  */
 #ifndef NK_APP_H
 #define NK_APP_H
 
 #include "boot.h"
+#include "context.h"
 #include "runtime/abi/start.h"
 
 struct nk_app {
-    uint32_t number; /* from 1: owner of blocks and resources */
+    uint32_t number; /* from 1: owner of memory and resources; 0: there is no such app */
+    bool runs;       /* false before it was loaded and once it has ended */
     uint64_t tables_physical;
     uint64_t device_next; /* where its next BAR will lie */
     const char *name;     /* argv[0] */
     uint32_t argc;
     const char *argv[NOM_ARGS_MAX];
+    struct nk_context contexts[NK_CORES_MAX]; /* at most one a core */
 };
 
 /* Starts what the command line names; ends the machine with NOM_EXIT_BAD_COMMAND and one line that
- * says why, if that cannot be. */
-_Noreturn void nk_app_run(struct nk_boot *boot, uint32_t syscall_entry);
+ * says why, if that cannot be. Returns with every app READY. */
+void nk_app_start(struct nk_boot *boot, uint32_t syscall_entry);
 
-/* The app in ring 3, NULL before the first. */
-struct nk_app *nk_app_current(void);
+/* NULL unless an app of this number runs. */
+struct nk_app *nk_app_by_number(uint64_t number);
 
-/* The current app has ended: everything it owned is taken back, and when it was the last the
- * machine powers off with this value (abi/start.h). */
-_Noreturn void nk_app_end(uint8_t exit_value);
+/*
+ * Ends an app, the current one or another: no core is in it any more when this returns, and
+ * everything it owned has been given back. exit_value as in abi/start.h; the line that says why
+ * stands on the console already. When it was the last, the machine powers off and this does not
+ * return. The caller touches nothing of the app afterwards.
+ */
+void nk_app_kill(struct nk_app *app, uint8_t exit_value);
 
 #endif

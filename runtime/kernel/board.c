@@ -1,13 +1,21 @@
 /*
- * Invariant: sequence is odd exactly while a field is being written. One core writes, so no lock;
- * a reader on that core never sees it odd.
+ * Invariant: sequence is odd exactly while a field is being written; but the counters, each of
+ * which is read alone, and memory_free_bytes are written without. The lock lets one core write at a
+ * time.
  */
 #include "board.h"
+#include "context.h"
+#include "runtime/abi/prices.h"
 
 static union {
     struct nom_board board;
     uint8_t page[NK_PAGE_BYTES]; /* nothing else may lie in the page that apps see */
 } shared __attribute__((aligned(4096)));
+
+static union {
+    struct nom_prices prices;
+    uint8_t page[NK_PAGE_BYTES];
+} prices __attribute__((aligned(4096)));
 
 extern const uint64_t nk_entry_tsc;
 
@@ -36,7 +44,9 @@ uint32_t nk_board_add(struct nom_resource resource) {
     if (resource.kind == NOM_RESOURCE_MEMORY)
         board->memory_bytes += resource.bytes;
     board->resource_count = count + 1;
+    board->generation++;
     board->sequence++;
+    nk_apps_event(NOM_EVENT_RESOURCES);
     return resource.id;
 }
 
@@ -45,38 +55,60 @@ const struct nom_resource *nk_board_resource(uint64_t id) {
 }
 
 void nk_board_own(uint32_t id, uint32_t owner) {
+    if (board->resources[id - 1].owner == owner)
+        return;
     board->sequence++;
     board->resources[id - 1].owner = owner;
+    board->generation++;
+    board->sequence++;
+    if (owner == 0)
+        nk_apps_event(NOM_EVENT_RESOURCES);
+}
+
+void nk_board_flags(uint32_t id, uint32_t flags) {
+    board->sequence++;
+    board->resources[id - 1].flags = flags;
+    board->generation++;
+    board->sequence++;
+    nk_apps_event(NOM_EVENT_RESOURCES);
+}
+
+void nk_board_app(uint32_t number, const char *name, uint32_t state, uint32_t exit_value) {
+    volatile struct nom_board_app *app = &board->apps[number - 1];
+    board->sequence++;
+    for (unsigned i = 0; i < sizeof app->name - 1 && name[i]; i++)
+        app->name[i] = name[i];
+    app->state = state;
+    app->exit_value = exit_value;
+    board->generation++;
     board->sequence++;
 }
 
 void nk_board_count(enum nk_count what) {
-    board->sequence++;
-    switch (what) {
-    case NK_COUNT_CALLS:
-        board->counters.system_calls++;
-        break;
-    case NK_COUNT_TIMER:
-        board->counters.timer_interrupts++;
-        break;
-    case NK_COUNT_DEVICE:
-        board->counters.device_interrupts++;
-        break;
-    case NK_COUNT_EXCEPTIONS:
-        board->counters.exceptions++;
-        break;
-    }
-    board->sequence++;
+    static volatile uint64_t *const counters[] = {
+        [NK_COUNT_CALLS] = &shared.board.counters.system_calls,
+        [NK_COUNT_TIMER] = &shared.board.counters.timer_interrupts,
+        [NK_COUNT_DEVICE] = &shared.board.counters.device_interrupts,
+        [NK_COUNT_EXCEPTIONS] = &shared.board.counters.exceptions,
+        [NK_COUNT_CORE] = &shared.board.events.cross_core_interrupts,
+        [NK_COUNT_UPCALLS] = &shared.board.events.upcalls,
+        [NK_COUNT_PREEMPTIONS] = &shared.board.events.preemptions,
+        [NK_COUNT_CUTS] = &shared.board.events.cuts,
+        [NK_COUNT_DMA_FAULTS] = &shared.board.events.dma_faults,
+    };
+    ++*counters[what];
 }
 
 void nk_board_memory(uint64_t free_bytes) {
-    board->sequence++;
     board->memory_free_bytes = free_bytes;
-    board->sequence++;
 }
 
 uint64_t nk_board_physical(void) {
     return nk_image_physical(&shared);
+}
+
+uint64_t nk_board_prices_physical(void) {
+    return nk_image_physical(&prices);
 }
 
 uint64_t nk_board_tsc_hz(void) {

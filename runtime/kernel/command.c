@@ -7,10 +7,11 @@ static bool blank(char c) {
     return c == ' ' || c == '\t' || c == '\n' || c == '\r';
 }
 
-const char *nk_command_parse(struct nk_boot *boot, struct nk_app *app) {
+const char *nk_command_parse(struct nk_boot *boot, struct nk_app *apps, unsigned *count) {
     char *c = boot->command;
-    unsigned bytes = 0, apps = 0;
-    bool fresh = true; /* the next word names an app */
+    unsigned bytes = 0;
+    struct nk_app *app = NULL; /* NULL: the next word names one */
+    *count = 0;
     if (boot->command_cut)
         return "too long";
     for (;;) {
@@ -25,15 +26,18 @@ const char *nk_command_parse(struct nk_boot *boot, struct nk_app *app) {
         if (*c)
             *c++ = 0;
         if (length == 2 && word[0] == '-' && word[1] == '-') {
-            if (fresh)
+            if (!app)
                 return "an app's name is missing at \"--\"";
-            fresh = true;
+            app = NULL;
             continue;
         }
-        apps += fresh;
-        fresh = false;
-        if (apps > 1)
-            continue;
+        if (!app) {
+            if (*count == NOM_APPS_MAX)
+                return "too many apps";
+            app = &apps[(*count)++];
+            app->name = word;
+            bytes = 0;
+        }
         if (app->argc == NOM_ARGS_MAX)
             return "too many arguments for one app";
         bytes += length + 1;
@@ -41,9 +45,7 @@ const char *nk_command_parse(struct nk_boot *boot, struct nk_app *app) {
             return "an app's arguments are too long";
         app->argv[app->argc++] = word;
     }
-    if (apps == 0)
+    if (*count == 0)
         return "it names no app";
-    if (fresh)
-        return "an app's name is missing at \"--\"";
-    return apps > 1 ? "several apps: not yet" : NULL;
+    return app ? NULL : "an app's name is missing at \"--\"";
 }

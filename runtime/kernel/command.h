@@ -6,7 +6,8 @@
 
 #include "app.h"
 
-/* Cuts boot->command into app->argv (which points into it). NULL, or why that cannot be. */
-const char *nk_command_parse(struct nk_boot *boot, struct nk_app *app);
+/* Cuts boot->command into name, argc and argv (which points into it) of apps[0 .. *count - 1], at
+ * most NOM_APPS_MAX. NULL, or why that cannot be. */
+const char *nk_command_parse(struct nk_boot *boot, struct nk_app *apps, unsigned *count);
 
 #endif

@@ -164,10 +164,9 @@ int nk_device_acquire(struct nk_app *app, uint64_t id, struct nom_device *out) {
 void nk_device_release(uint32_t app_number) {
     const struct nom_resource *r;
     for (uint32_t id = 1; (r = nk_board_resource(id)); id++) {
-        if (r->owner != app_number)
+        if (r->owner != app_number || r->kind != NOM_RESOURCE_PCI)
             continue;
-        if (r->kind == NOM_RESOURCE_PCI)
-            silence(r->pci_bdf);
+        silence(r->pci_bdf);
         nk_board_own(id, 0);
     }
 }

@@ -67,8 +67,8 @@ long_mode:
     movabsq $high, %rax
     jmp *%rax
 high:
-    lgdt gdt_pointer(%rip)
-    leaq nk_stack_top(%rip), %rsp
+    lgdt nk_gdt_pointer(%rip)
+    leaq nk_core_stacks + NK_STACK_GUARD_BYTES + NK_STACK_BYTES(%rip), %rsp
     movl %esi, %edi
     call nk_start
     ud2
@@ -80,7 +80,7 @@ no_long_mode_text:
 
     .data
     .balign 8
-    .global nk_gdt, nk_entry_tsc
+    .global nk_gdt, nk_gdt_pointer, nk_entry_tsc
 nk_entry_tsc:
     .quad 0
 nk_gdt:
@@ -89,9 +89,9 @@ nk_gdt:
     .quad 0x00cf93000000ffff /* kernel data */
     .quad 0x00cff3000000ffff /* user data */
     .quad 0x00affb000000ffff /* user code */
-    .quad 0, 0               /* TSS, filled in by trap.c */
+    .quad 0, 0               /* TSS: of each core's own copy, core.c */
 gdt_end:
-gdt_pointer:
+nk_gdt_pointer:
     .word gdt_end - nk_gdt - 1
     .quad nk_gdt
 gdt_pointer_low:
@@ -100,14 +100,8 @@ gdt_pointer_low:
 
     .bss
     .balign 4096
-    .global nk_stack_guard, nk_stack_top, nk_fault_stack_top, nk_worker_stack_top
-nk_stack_guard: /* paging.c unmaps it */
-    .skip 4096
-    .skip NK_STACK_BYTES
-nk_stack_top:
-    .skip NK_FAULT_STACK_SIZE
-nk_fault_stack_top:
-    .skip NK_FAULT_STACK_SIZE
-nk_worker_stack_top:
+    .global nk_core_stacks
+nk_core_stacks: /* limits.h; the first page of each core's is the guard, which paging.c unmaps */
+    .skip NK_CORES_MAX * NK_CORE_STACKS_BYTES
 
     .section .note.GNU-stack, "", @progbits

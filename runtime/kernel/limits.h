@@ -8,16 +8,23 @@
 /* Addresses of the kernel. The image is linked at NK_IMAGE_BASE + its physical address; all of
  * memory below 4 GiB is mapped at NK_DIRECT_BASE, never executable. Neither is reachable from ring
  * 3. */
-#define NK_IMAGE_BASE       0xffffffff80000000
-#define NK_IMAGE_PHYSICAL   0x100000
-#define NK_IMAGE_BYTES_MAX  0x100000 /* image and bss: up to the first block of memory */
-#define NK_DIRECT_BASE      0xffff800000000000
-#define NK_PHYSICAL_END     0x100000000 /* what lies above is not used */
-#define NK_MEMORY_END       0xc0000000  /* memory lies below, and devices between the two */
-#define NK_LOW_KEPT_BYTES   0x10000     /* start of memory, for the firmware and starting cores */
-#define NK_WORKER_ADDRESS   0x100000000 /* of the worker's code, in its own address space */
-#define NK_STACK_BYTES      16384
-#define NK_FAULT_STACK_SIZE 4096 /* double fault, NMI, worker */
+#define NK_IMAGE_BASE        0xffffffff80000000
+#define NK_IMAGE_PHYSICAL    0x100000
+#define NK_IMAGE_BYTES_MAX   0x100000 /* image and bss: up to the first block of memory */
+#define NK_DIRECT_BASE       0xffff800000000000
+#define NK_PHYSICAL_END      0x100000000 /* what lies above is not used */
+#define NK_MEMORY_END        0xc0000000  /* memory lies below, and devices between the two */
+#define NK_LOW_KEPT_BYTES    0x10000     /* start of memory, for the firmware and starting cores */
+#define NK_WORKER_ADDRESS    0x100000000 /* of the worker's code, in its own address space */
+/* Of each core: a page that nothing is mapped at, the stack, those of traps that may come at any
+ * instruction (NMI, debug, double fault, machine check). */
+#define NK_STACK_GUARD_BYTES 4096
+#define NK_STACK_BYTES       16384
+#define NK_FAULT_STACKS      4
+#define NK_FAULT_STACK_BYTES 2048
+#define NK_CORE_STACKS_BYTES 28672 /* of all these */
+#define NK_XSAVE_BYTES_MAX   16384
+#define NK_TRAMPOLINE        0x8000 /* physical: where other cores start */
 
 /* Addresses of an app: all in the first 512 GiB. */
 #define NK_APP_IMAGE_START   0x10000ULL /* so that a null pointer and its neighbours fault */
@@ -25,6 +32,9 @@
 #define NK_APP_INITRD        0x5000000000ULL
 #define NK_APP_START_PAGE    0x6000000000ULL
 #define NK_APP_BOARD_PAGE    0x6000002000ULL
+#define NK_APP_PRICES_PAGE   0x6000004000ULL
+#define NK_APP_PRICES_WRITE  0x6000006000ULL /* the same for its owner */
+#define NK_APP_CONTEXTS      0x6000010000ULL /* a page each, NK_CORES_MAX of them */
 #define NK_APP_STACK_TOP     0x6000200000ULL /* a hole lies below the stack */
 #define NK_APP_STACK_BYTES   0x40000ULL
 #define NK_APP_DEVICES_START 0x7000000000ULL
@@ -36,6 +46,13 @@
 #define NK_PAGE_BYTES  4096ULL
 #define NK_BLOCK_BYTES 0x200000ULL
 #define NK_BLOCKS_MAX  1536 /* NK_MEMORY_END / NK_BLOCK_BYTES */
+
+/* Time on a core that several contexts share, and for its notices (spec K10). */
+#define NK_CORES_MAX   8
+#define NK_SLICE_US    10000            /* of a context, while others are ready */
+#define NK_CUT_US      2000             /* to answer NOM_EVENT_PREEMPT in */
+#define NK_CUT_CHANCES 3                /* such times before it is cut */
+#define NK_WAIT_NS_MAX 1000000000000000 /* longer waits are for ever: 11 days */
 
 /* Boot information and files. */
 #define NK_COMMAND_BYTES_MAX 4096
@@ -50,7 +67,6 @@
 /* Devices. BARs are placed by the kernel, from a window below 4 GiB that no firmware we know
  * uses; each takes whole pages of its own. */
 #define NK_PCI_FUNCTIONS_MAX 48
-#define NK_CORES_MAX         8 /* listed on the board */
 #define NK_PCI_WINDOW_START  0xd0000000ULL
 #define NK_PCI_WINDOW_END    0xe0000000ULL
 

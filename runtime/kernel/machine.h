@@ -16,6 +16,8 @@
 #define NK_MSR_LSTAR     0xc0000082u
 #define NK_MSR_FMASK     0xc0000084u
 #define NK_MSR_APIC_BASE 0x1bu
+#define NK_MSR_GS_BASE   0xc0000101u
+#define NK_MSR_GS_OTHER  0xc0000102u /* what swapgs swaps with */
 
 #define NK_FLAG_TF   0x100ULL
 #define NK_FLAG_IF   0x200ULL
@@ -87,6 +89,20 @@ static inline void nk_cr3_set(uint64_t physical) {
     __asm__ volatile("mov %0, %%cr3" : : "r"(physical) : "memory");
 }
 
+/* lgdt and lidt. */
+#define nk_table_load(instruction, table, bytes)                                                   \
+    do {                                                                                           \
+        const struct {                                                                             \
+            uint16_t limit;                                                                        \
+            uint64_t address;                                                                      \
+        } __attribute__((packed)) nk_table = {(uint16_t)((bytes)-1), (uint64_t)(table)};           \
+        __asm__ volatile(instruction " %0" : : "m"(nk_table));                                     \
+    } while (0)
+
+static inline void nk_pause(void) {
+    __asm__ volatile("pause" : : : "memory");
+}
+
 _Noreturn static inline void nk_halt(void) {
     for (;;)
         __asm__ volatile("cli; hlt");
@@ -94,6 +110,9 @@ _Noreturn static inline void nk_halt(void) {
 
 static inline void nk_copy(void *to, const void *from, size_t bytes) {
     __asm__ volatile("rep movsb" : "+D"(to), "+S"(from), "+c"(bytes) : : "memory");
+}
+static inline void nk_copy_words(void *to, const void *from, size_t words) {
+    __asm__ volatile("rep movsq" : "+D"(to), "+S"(from), "+c"(words) : : "memory");
 }
 /* bytes is a multiple of 8; rep stos costs per iteration where ring 0 is interpreted. */
 static inline void nk_zero(void *to, size_t bytes) {

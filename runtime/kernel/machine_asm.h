@@ -8,6 +8,14 @@
 #define NK_CS_USER   0x23
 #define NK_TSS       0x28
 
+#define NK_GDT_ENTRIES 7 /* null, 2 of the kernel, 2 of apps, the TSS's 2 */
+
+/* struct nk_core, relative to GS in ring 0; core.c asserts them. */
+#define NK_CORE_ENTRY_STACK 8
+#define NK_CORE_APP_RSP     16
+#define NK_CORE_FRAME_END   32 /* tss.rsp[0] */
+#define NK_FRAME_BYTES      176
+
 #define NK_CR0_PE 0x1
 #define NK_CR0_MP 0x2
 #define NK_CR0_ET 0x10
@@ -20,6 +28,7 @@
 #define NK_CR4_OSXMMEXCPT 0x400
 #define NK_CR4_UMIP       0x800
 #define NK_CR4_FSGSBASE   0x10000
+#define NK_CR4_OSXSAVE    0x40000
 #define NK_CR4_SMEP       0x100000
 
 #define NK_MSR_EFER 0xc0000080

@@ -28,7 +28,7 @@
 
 extern uint64_t nk_tables_boot[], nk_tables_image[];
 extern const uint8_t nk_image_start[], nk_text_end[], nk_rodata_end[], nk_image_end[];
-extern const uint8_t nk_stack_guard[];
+extern const uint8_t nk_core_stacks[];
 
 static void image_rights(uint64_t start, uint64_t end, uint64_t entry) {
     for (uint64_t p = start; p < end; p += NK_PAGE_BYTES)
@@ -44,7 +44,9 @@ void nk_paging_start(void) {
     image_rights(text_end, rodata_end, PRESENT | NK_PAGE_NO_EXECUTE);
     image_rights(rodata_end, end, PRESENT | NK_PAGE_NO_EXECUTE | NK_PAGE_WRITE);
     image_rights(end, NK_BLOCK_BYTES, 0);
-    nk_tables_image[nk_image_physical(nk_stack_guard) / NK_PAGE_BYTES] = 0;
+    for (unsigned i = 0; i < NK_CORES_MAX; i++)
+        nk_tables_image[nk_image_physical(nk_core_stacks + i * NK_CORE_STACKS_BYTES) /
+                        NK_PAGE_BYTES] = 0;
     nk_tables_boot[0] = 0;
     nk_cr3_set(nk_image_physical(nk_tables_boot));
 }
@@ -57,12 +59,6 @@ uint64_t nk_paging_space(unsigned app) {
         top[ENTRIES - 1] = nk_tables_boot[ENTRIES - 1];
     }
     return physical;
-}
-
-/* Until other cores run apps. */
-static void flush(const struct nk_app *app) {
-    if (app == nk_app_current())
-        nk_cr3_set(app->tables_physical);
 }
 
 /* Where a walk ended: an entry, whose table up refers to (NULL for the top table), covering 1 <<
@@ -152,7 +148,7 @@ int nk_paging_place(struct nk_app *app, uint64_t address, uint64_t physical, uin
                 n = step(address + undo, physical + undo, bytes - undo, rights, &shift);
                 prune(app, address + undo);
             }
-            flush(app);
+            nk_core_flush(app);
             return error;
         }
     }
@@ -216,7 +212,7 @@ void nk_paging_unmap(struct nk_app *app, uint64_t address, uint64_t bytes) {
         if (!(run.rights & NK_PAGE_UNCACHED))
             nk_iommu_unmap(app, run.physical, run.bytes);
     }
-    flush(app);
+    nk_core_flush(app);
 }
 
 void nk_paging_protect(struct nk_app *app, uint64_t address, uint64_t bytes, uint64_t rights) {
@@ -230,7 +226,7 @@ void nk_paging_protect(struct nk_app *app, uint64_t address, uint64_t bytes, uin
         if ((run.rights ^ rights) & NK_PAGE_WRITE)
             nk_iommu_map(app, run.physical, run.bytes, rights & NK_PAGE_WRITE);
     }
-    flush(app);
+    nk_core_flush(app);
 }
 
 uint64_t nk_paging_find(const struct nk_app *app, uint64_t address, uint64_t *rights) {

@@ -1,5 +1,5 @@
 /*
- * Exceptions, interrupts and the tables the processor wants for them.
+ * Exceptions, system calls and interrupts as they come in.
  */
 #ifndef NK_TRAP_H
 #define NK_TRAP_H
@@ -14,13 +14,14 @@
 #define NK_VECTOR_MACHINE   18
 #define NK_VECTOR_INTERRUPT 32 /* the first that is not an exception; the PIC's IRQ 0 */
 
-/* Loads GDT's TSS and the IDT; stops every source of interrupts. */
+/* Makes the IDT, and stops every source of interrupts outside the cores; once. */
 void nk_trap_start(void);
-/* Stack on which traps from ring 3 land from now on. */
-void nk_trap_stack(const void *top);
+/* This core uses it. */
+void nk_trap_load(void);
 
-/* From trap.S. */
-void nk_trap(struct nk_frame *frame);
-_Noreturn void nk_frame_enter(const struct nk_frame *frame);
+/* From trap.S: gives the frame with which to leave. */
+struct nk_frame *nk_trap(struct nk_frame *frame);
+_Noreturn void nk_frame_enter(struct nk_frame *frame);
+void nk_syscall_entry(void);
 
 #endif

@@ -3,7 +3,7 @@
  * ends with ud2, which worker.c takes as the end of the job.
  */
     .section .worker, "ax"
-    .global nk_worker_zero, nk_worker_copy, nk_worker_syscall
+    .global nk_worker_zero, nk_worker_copy, nk_worker_syscall, nk_worker_registers
 nk_worker_zero: /* rdi = address, rcx = bytes / 8 */
     xorl %eax, %eax
     rep stosq
@@ -13,6 +13,21 @@ nk_worker_copy: /* rdi = to, rsi = from, rcx = bytes */
     ud2
 nk_worker_syscall:
     syscall
+    ud2
+nk_worker_registers: /* rdi = the state to restore, rcx: whether there is XSAVE */
+    xorl %eax, %eax
+    movl %eax, %ds
+    movl %eax, %es
+    movl %eax, %fs
+    movl %eax, %gs
+    wrfsbase %rax
+    wrgsbase %rax
+    jrcxz 1f
+    decl %eax
+    movl %eax, %edx
+    xrstor (%rdi)
+    ud2
+1:  fxrstor (%rdi)
     ud2
 
     .section .note.GNU-stack, "", @progbits

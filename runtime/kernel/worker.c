@@ -1,38 +1,40 @@
 /*
- * One job of the worker at a time, with interrupts off in the kernel:
+ * One job of the worker at a time, with the lock held:
  *
  *   idle --run()--> running --ud2 at the end of a routine--> idle
+ *                   running --interrupt--> running (deferred)
  *                   running --any other trap--> panic, but while probing: "syscall does not work"
  *
- * While it runs, traps land on its own stack, for the kernel's holds the caller of run().
+ * While it runs, traps save into the core's worker_frame, and entries find their stack below the
+ * caller of run().
  */
 #include "worker.h"
 #include "console.h"
-#include "paging.h"
+#include "interrupt.h"
+#include "processor.h"
 #include "runtime/abi/syscall.h"
 #include "trap.h"
 
 extern const uint8_t nk_worker_code_start[], nk_worker_zero[], nk_worker_copy[],
-    nk_worker_syscall[];
-extern uint8_t nk_worker_stack_top[], nk_stack_top[];
-extern const uint8_t nk_tables_boot[], nk_tables_worker[];
-extern void nk_syscall_entry(void), nk_probe_entry(void);
-void nk_worker_enter(const struct nk_frame *frame, uint64_t *kernel_rsp);
-_Noreturn void nk_worker_leave(uint64_t kernel_rsp);
-_Noreturn void nk_worker_probed(void);
+    nk_worker_syscall[], nk_worker_registers[];
+extern const uint8_t nk_tables_worker[];
+void nk_worker_enter(struct nk_frame *frame);
+_Noreturn void nk_worker_leave(void);
 
-static bool running, probing, probed;
-static uint64_t kernel_rsp, home_tables;
+/* As the processor starts: nothing but zeroes and two control words. As large as any processor's
+ * XSAVE area, for it looks at the last byte even where it reads none. */
+static struct {
+    uint16_t x87_control;
+    uint8_t zero1[22];
+    uint32_t vector_control;
+    uint8_t zero2[NK_XSAVE_BYTES_MAX - 28];
+} clean __attribute__((aligned(64)));
+_Static_assert(sizeof clean == NK_XSAVE_BYTES_MAX, "layout of an XSAVE area");
 
-void nk_worker_tables(uint64_t pml4_physical) {
-    home_tables = pml4_physical;
-}
-
-bool nk_worker_running(void) {
-    return running;
-}
+static bool probed;
 
 static void run(const uint8_t *routine, uint64_t rdi, uint64_t rsi, uint64_t rcx) {
+    struct nk_core *core = nk_core_here();
     struct nk_frame frame = {
         .rdi = rdi,
         .rsi = rsi,
@@ -42,24 +44,26 @@ static void run(const uint8_t *routine, uint64_t rdi, uint64_t rsi, uint64_t rcx
         .rflags = 2,
         .ss = NK_SS_USER,
     };
-    running = true;
-    nk_trap_stack(nk_worker_stack_top);
-    nk_cr3_set(nk_image_physical(nk_tables_worker));
-    nk_worker_enter(&frame, &kernel_rsp);
-    nk_cr3_set(home_tables ? home_tables : nk_image_physical(nk_tables_boot));
-    nk_trap_stack(nk_stack_top);
-    running = false;
+    uint64_t tables = core->tables, frame_end = core->tss.rsp[0];
+    core->worker_runs = true;
+    core->tss.rsp[0] = (uint64_t)(&core->worker_frame + 1);
+    nk_core_tables(core, nk_image_physical(nk_tables_worker));
+    nk_worker_enter(&frame);
+    nk_core_tables(core, tables);
+    core->tss.rsp[0] = frame_end;
+    core->worker_runs = false;
 }
 
-void nk_worker_trap(const struct nk_frame *frame) {
-    if (frame->vector != NK_VECTOR_INVALID && !probing)
+void nk_worker_trap(struct nk_core *core, const struct nk_frame *frame) {
+    if (frame->vector >= NK_VECTOR_INTERRUPT && frame->vector < NK_VECTOR_SYSCALL) {
+        nk_interrupt_defer((unsigned)frame->vector);
+        return;
+    }
+    if (core->worker_probes)
+        probed = frame->vector == NK_VECTOR_SYSCALL;
+    else if (frame->vector != NK_VECTOR_INVALID)
         nk_panic("trap %u in the worker at %x, address %x", frame->vector, frame->rip, nk_cr2());
-    nk_worker_leave(kernel_rsp);
-}
-
-void nk_worker_probed(void) {
-    probed = true;
-    nk_worker_leave(kernel_rsp);
+    nk_worker_leave();
 }
 
 void nk_worker_clear(uint64_t physical, uint64_t bytes) {
@@ -70,14 +74,16 @@ void nk_worker_move(uint64_t to_physical, uint64_t from_physical, uint64_t bytes
     run(nk_worker_copy, to_physical, from_physical, bytes);
 }
 
+void nk_worker_wipe(void) {
+    clean.x87_control = 0x37f;
+    clean.vector_control = 0x1f80;
+    run(nk_worker_registers, nk_image_physical(&clean), 0, nk_processor_xsave());
+}
+
 uint32_t nk_worker_probe(void) {
-    /* sysret is not used, so its half of STAR stays empty. */
-    nk_msr_write(NK_MSR_STAR, (uint64_t)NK_CS_KERNEL << 32);
-    nk_msr_write(NK_MSR_FMASK, NK_FLAG_TF | NK_FLAG_IF | NK_FLAG_DF | NK_FLAG_NT | NK_FLAG_AC);
-    nk_msr_write(NK_MSR_LSTAR, (uint64_t)nk_probe_entry);
-    probing = true;
+    struct nk_core *core = nk_core_here();
+    core->worker_probes = true;
     run(nk_worker_syscall, 0, 0, 0);
-    probing = false;
-    nk_msr_write(NK_MSR_LSTAR, (uint64_t)nk_syscall_entry);
+    core->worker_probes = false;
     return probed ? NOM_ENTRY_SYSCALL : NOM_ENTRY_FAULT;
 }

@@ -1,26 +1,26 @@
 /*
  * The worker: the kernel's own hands in ring 3. Where ring 0 is interpreted, clearing or copying a
- * megabyte there takes a tenth of a second; ring 3 does it at the speed of memory. Only code of
- * worker.S runs as the worker, on addresses the kernel chose, and never while an app runs.
+ * megabyte there takes a tenth of a second, and vector registers cannot be touched at all; ring 3
+ * does it at the speed of memory. Only code of worker.S runs as the worker, on addresses the kernel
+ * chose, on the core that calls, which holds the lock meanwhile.
  */
 #ifndef NK_WORKER_H
 #define NK_WORKER_H
 
-#include "machine.h"
+#include "core.h"
 
 /* Both take physical addresses in memory (below 3 GiB); zero wants multiples of 8. */
 void nk_worker_clear(uint64_t physical, uint64_t bytes);
 void nk_worker_move(uint64_t to_physical, uint64_t from_physical, uint64_t bytes);
 
-/* Does `syscall` in ring 3 enter ring 0? Gives enum nom_syscall_entry. Sets up the MSRs. */
+/* Vector, floating-point and data segment registers of this core, FS and GS base of ring 3: as the
+ * processor starts. */
+void nk_worker_wipe(void);
+
+/* Does `syscall` in ring 3 enter ring 0? Gives enum nom_syscall_entry. */
 uint32_t nk_worker_probe(void);
 
-/* Called by nk_trap: whether a trap belongs to the worker; handles it if so (it then returns only
- * for interrupts). */
-bool nk_worker_running(void);
-void nk_worker_trap(const struct nk_frame *frame);
-
-/* The tables to go back to after a job; the kernel's own until an app runs. */
-void nk_worker_tables(uint64_t pml4_physical);
+/* A trap while core->worker_runs: returns only for interrupts, which wait (interrupt.h). */
+void nk_worker_trap(struct nk_core *core, const struct nk_frame *frame);
 
 #endif

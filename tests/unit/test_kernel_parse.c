@@ -297,46 +297,67 @@ static void damaged_cpio_stays_within_bounds(void **state) {
 
 /* ---- command line ---- */
 
-static const char *parse(const char *text, struct nk_app *app) {
+static struct nk_app apps[NOM_APPS_MAX];
+static unsigned app_count;
+
+static const char *parse(const char *text) {
     static struct nk_boot boot;
-    memset(app, 0, sizeof *app);
+    memset(apps, 0, sizeof apps);
     memset(&boot, 0, sizeof boot);
     snprintf(boot.command, sizeof boot.command, "%s", text);
-    return nk_command_parse(&boot, app);
+    return nk_command_parse(&boot, apps, &app_count);
 }
 
 static void a_command_line_is_cut_at_blanks(void **state) {
     (void)state;
-    struct nk_app app;
-    assert_non_null(parse(" nhttpd  --ip 10.0.0.2\t-- ", &app));
-    assert_null(parse(" nhttpd  --ip 10.0.0.2\t--x\n", &app));
-    assert_int_equal(app.argc, 4);
-    assert_string_equal(app.argv[0], "nhttpd");
-    assert_string_equal(app.argv[1], "--ip");
-    assert_string_equal(app.argv[3], "--x");
+    assert_non_null(parse(" nhttpd  --ip 10.0.0.2\t-- "));
+    assert_null(parse(" nhttpd  --ip 10.0.0.2\t--x\n"));
+    assert_int_equal(app_count, 1);
+    assert_int_equal(apps[0].argc, 4);
+    assert_string_equal(apps[0].argv[0], "nhttpd");
+    assert_string_equal(apps[0].argv[1], "--ip");
+    assert_string_equal(apps[0].argv[3], "--x");
+}
+
+static void a_command_line_names_several_apps(void **state) {
+    (void)state;
+    char text[NK_COMMAND_BYTES_MAX] = "a0";
+    assert_null(parse("a x -- b y z --  a"));
+    assert_int_equal(app_count, 3);
+    assert_string_equal(apps[0].name, "a");
+    assert_int_equal(apps[0].argc, 2);
+    assert_string_equal(apps[1].name, "b");
+    assert_int_equal(apps[1].argc, 3);
+    assert_string_equal(apps[1].argv[2], "z");
+    assert_string_equal(apps[2].name, "a");
+    for (unsigned i = 1; i < NOM_APPS_MAX; i++)
+        strcat(text, " -- a");
+    assert_null(parse(text));
+    assert_int_equal(app_count, NOM_APPS_MAX);
+    assert_string_equal(parse(strcat(text, " -- a")), "too many apps");
 }
 
 static void command_lines_that_cannot_run_are_refused(void **state) {
     (void)state;
-    struct nk_app app;
     char text[NK_COMMAND_BYTES_MAX] = "";
-    assert_non_null(parse("", &app));
-    assert_non_null(parse(" \t ", &app));
-    assert_non_null(parse("--", &app));
-    assert_non_null(parse("-- a", &app));
-    assert_non_null(parse("a -- -- b", &app));
-    assert_string_equal(parse("a x -- b y", &app), "several apps: not yet");
+    assert_non_null(parse(""));
+    assert_non_null(parse(" \t "));
+    assert_non_null(parse("--"));
+    assert_non_null(parse("-- a"));
+    assert_non_null(parse("a -- -- b"));
     for (unsigned i = 0; i < NOM_ARGS_MAX; i++)
         strcat(text, "a ");
-    assert_null(parse(text, &app));
-    assert_int_equal(app.argc, NOM_ARGS_MAX);
-    assert_non_null(parse(strcat(text, "a"), &app));
+    assert_null(parse(text));
+    assert_int_equal(apps[0].argc, NOM_ARGS_MAX);
+    assert_non_null(parse(strcat(text, "a")));
     memset(text, 'a', NOM_ARG_BYTES_MAX - 1);
     text[NOM_ARG_BYTES_MAX - 1] = 0;
-    assert_null(parse(text, &app));
-    assert_non_null(parse(strcat(text, "a"), &app));
+    assert_null(parse(text));
+    assert_null(parse(strcat(text, " -- b"))); /* each app has its own */
+    text[NOM_ARG_BYTES_MAX - 1] = 0;
+    assert_non_null(parse(strcat(text, "a")));
     struct nk_boot cut = {.command = "a", .command_cut = true};
-    assert_non_null(nk_command_parse(&cut, &app));
+    assert_non_null(nk_command_parse(&cut, apps, &app_count));
 }
 
 int main(void) {
@@ -347,6 +368,7 @@ int main(void) {
         cmocka_unit_test(cpio_entries_are_found),
         cmocka_unit_test(damaged_cpio_stays_within_bounds),
         cmocka_unit_test(a_command_line_is_cut_at_blanks),
+        cmocka_unit_test(a_command_line_names_several_apps),
         cmocka_unit_test(command_lines_that_cannot_run_are_refused),
     };
     return cmocka_run_group_tests_name("kernel_parse", tests, NULL, NULL);

@@ -3,6 +3,7 @@
  * a call must leave alone: registers, flags, the counters it does not belong to.
  */
 #include "check.h"
+#include "runtime/abi/context.h"
 #include "runtime/abi/start.h"
 #include "runtime/platform/nom/call.h"
 #include <string.h>
@@ -82,7 +83,7 @@ static void queries(const uint64_t *bad, unsigned bad_count) {
 
 static void acquisitions(const uint64_t *bad, unsigned bad_count) {
     const struct nom_board *board = plat_board();
-    struct nom_device device;
+    struct nom_device device = {0};
     uint64_t out = (uint64_t)&device;
     CHECK(plat_call(NOM_SYS_ACQUIRE, 0, out, 0) == -NOM_ENOENT);
     CHECK(plat_call(NOM_SYS_ACQUIRE, board->resource_count + 1, out, 0) == -NOM_ENOENT);
@@ -92,6 +93,8 @@ static void acquisitions(const uint64_t *bad, unsigned bad_count) {
         const struct nom_resource *r = &board->resources[i];
         CHECK(r->id == i + 1);
         CHECK(r->owner == (r->kind == NOM_RESOURCE_CORE && i == 0));
+        if (r->kind == NOM_RESOURCE_CORE || r->kind == NOM_RESOURCE_PRICES)
+            continue;
         if (r->kind != NOM_RESOURCE_PCI || r->pci_class == 6) {
             CHECK(plat_call(NOM_SYS_ACQUIRE, r->id, out, 0) == -NOM_EINVAL);
             continue;
@@ -100,6 +103,63 @@ static void acquisitions(const uint64_t *bad, unsigned bad_count) {
             CHECK(plat_call(NOM_SYS_ACQUIRE, r->id, bad[j], 0) == -NOM_EFAULT);
         CHECK(r->owner == 0);
     }
+}
+
+/* Addresses that the kernel may not even read. */
+static const uint64_t unreadable[] = {0,        NULL_PAGE,     KERNEL_IMAGE, KERNEL_DIRECT,
+                                      HALF_END, NOT_CANONICAL, ALMOST_ALL};
+
+static void cores(void) {
+    struct nom_core_start start = {.entry = (uint64_t)plat_main};
+    uint64_t in = (uint64_t)&start;
+    for (unsigned i = 0; i < sizeof unreadable / sizeof unreadable[0]; i++)
+        CHECK(plat_call(NOM_SYS_ACQUIRE, 1, unreadable[i], 0) == -NOM_EFAULT);
+    CHECK(plat_call(NOM_SYS_ACQUIRE, 1, in, 0) == -NOM_EBUSY);
+    start.entry = KERNEL_IMAGE;
+    CHECK(plat_call(NOM_SYS_ACQUIRE, 1, in, 0) == -NOM_EINVAL);
+    start.entry = NOT_CANONICAL;
+    CHECK(plat_call(NOM_SYS_ACQUIRE, 1, in, 0) == -NOM_EINVAL);
+    CHECK(plat_call(NOM_SYS_RELEASE, 1, 0, 0) == -NOM_EINVAL); /* the last */
+    CHECK(plat_call(NOM_SYS_RELEASE, 0, 0, 0) == -NOM_ENOENT);
+    CHECK(plat_call(NOM_SYS_RELEASE, 2, 0, 0) == -NOM_EINVAL); /* memory */
+    CHECK(plat_call(NOM_SYS_RELEASE, ~0ULL, 0, 0) == -NOM_ENOENT);
+    CHECK(plat_call(NOM_SYS_RELEASE, 1ULL << 32 | 1, 0, 0) == -NOM_ENOENT);
+}
+
+static void prices(const uint64_t *bad, unsigned bad_count) {
+    uint64_t address = 0, id = 1;
+    while (plat_board()->resources[id - 1].kind != NOM_RESOURCE_PRICES)
+        id++;
+    CHECK(plat_call(NOM_SYS_NOTIFY, NOM_NOTIFY_PRICES, 0, 0) == -NOM_EPERM);
+    CHECK(plat_call(NOM_SYS_RELEASE, id, 0, 0) == -NOM_EPERM);
+    for (unsigned i = 0; i < bad_count; i++)
+        CHECK(plat_call(NOM_SYS_ACQUIRE, id, bad[i], 0) == -NOM_EFAULT);
+    CHECK(plat_call(NOM_SYS_ACQUIRE, id, (uint64_t)&address, 0) == 0);
+    CHECK(plat_call(NOM_SYS_ACQUIRE, id, (uint64_t)&address, 0) == -NOM_EBUSY);
+    CHECK(plat_board()->resources[id - 1].owner == 1);
+    CHECK(*(volatile uint64_t *)address == 0);
+    *(volatile uint64_t *)address = 0;
+    CHECK(plat_call(NOM_SYS_NOTIFY, NOM_NOTIFY_PRICES, 0, 0) == 0);
+    CHECK(plat_call(NOM_SYS_WAIT, NOM_EVENT_PRICES, 0, 0) == NOM_EVENT_PRICES);
+    CHECK(plat_call(NOM_SYS_RELEASE, id, 0, 0) == 0);
+    CHECK(plat_board()->resources[id - 1].owner == 0);
+    CHECK(plat_call(NOM_SYS_QUERY, NOM_QUERY_PHYSICAL, address, address) == -NOM_EFAULT);
+}
+
+static void events(void) {
+    CHECK(plat_call(NOM_SYS_WAIT, 0, 0, 0) == -NOM_EINVAL); /* for ever */
+    CHECK(plat_call(NOM_SYS_WAIT, NOM_EVENT_TIME, 0, 0) == -NOM_EINVAL);
+    CHECK(plat_call(NOM_SYS_WAIT, NOM_EVENT_FAULT, 1, 0) == -NOM_EINVAL);
+    CHECK(plat_call(NOM_SYS_WAIT, NOM_EVENT_PREEMPT, 1, 0) == -NOM_EINVAL);
+    CHECK(plat_call(NOM_SYS_WAIT, ~0ULL, 1, 0) == -NOM_EINVAL);
+    CHECK(plat_call(NOM_SYS_RESUME, NOM_RESUME_SAVED, 0, 0) == -NOM_EINVAL); /* no upcall */
+    CHECK(plat_call(NOM_SYS_RESUME, NOM_RESUME_FAULT, 0, 0) == -NOM_EINVAL);
+    CHECK(plat_call(NOM_SYS_RESUME, ~0ULL, 0, 0) == -NOM_EINVAL);
+    CHECK(plat_call(NOM_SYS_NOTIFY, 0, 0, 0) == -NOM_EINVAL);
+    CHECK(plat_call(NOM_SYS_NOTIFY, ~0ULL, 0, 0) == -NOM_EINVAL);
+    CHECK(plat_call(NOM_SYS_NOTIFY, NOM_NOTIFY_CORE, 1, 0) == -NOM_ENOENT);
+    CHECK(plat_call(NOM_SYS_NOTIFY, NOM_NOTIFY_CORE, 1ULL << 32, 0) == -NOM_ENOENT);
+    CHECK(plat_call(NOM_SYS_NOTIFY, NOM_NOTIFY_CORE, ~0ULL, 0) == -NOM_ENOENT);
 }
 
 static void grants(const uint64_t *bad, unsigned bad_count) {
@@ -170,6 +230,9 @@ int plat_main(int argc, char **argv) {
     prints(stack_top);
     queries(bad, bad_count);
     acquisitions(bad, bad_count);
+    cores();
+    prices(bad, bad_count);
+    events();
     grants(bad, bad_count);
     CHECK(registers_kept());
     CHECK(board->counters.exceptions == 0);

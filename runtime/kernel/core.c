@@ -1,0 +1,191 @@
+/*
+ * Invariants: at most one core is in the kernel with interrupts unanswered (the lock); CR3 of a
+ * core holds core->tables; an idle core has the kernel's own. Cores are started one after the other
+ * at boot and never stop.
+ */
+#include "core.h"
+#include "app.h"
+#include "console.h"
+#include "lapic.h"
+#include "paging.h"
+#include "processor.h"
+#include "schedule.h"
+#include "trap.h"
+
+#define FW_CFG_SELECT    0x510
+#define FW_CFG_DATA      0x511
+#define FW_CFG_SIGNATURE 0
+#define FW_CFG_CORES     5
+
+#define DIRECT_TOP_ENTRY 256 /* of NK_DIRECT_BASE */
+
+#define BOOT_MS    100 /* for a core to answer in */
+#define BOOT_TRIES 10
+
+_Static_assert(offsetof(struct nk_core, entry_stack) == NK_CORE_ENTRY_STACK &&
+                   offsetof(struct nk_core, app_rsp) == NK_CORE_APP_RSP &&
+                   offsetof(struct nk_core, tss.rsp[0]) == NK_CORE_FRAME_END &&
+                   sizeof(struct nk_frame) == NK_FRAME_BYTES,
+               "machine_asm.h repeats core.h");
+_Static_assert(NK_STACK_GUARD_BYTES + NK_STACK_BYTES + NK_FAULT_STACKS * NK_FAULT_STACK_BYTES ==
+                   NK_CORE_STACKS_BYTES,
+               "limits.h adds up");
+
+extern uint64_t nk_tables_boot[];
+extern const uint64_t nk_gdt[];
+extern const uint8_t nk_core_stacks[], nk_trampoline[], nk_trampoline_end[];
+extern struct nk_core *volatile nk_core_booting;
+_Noreturn void nk_core_main(struct nk_core *core);
+
+struct nk_core nk_cores[NK_CORES_MAX];
+unsigned nk_core_count;
+
+static volatile uint32_t locked;
+
+void nk_lock(void) {
+    for (;;) {
+        uint32_t was = 1;
+        __asm__ volatile("xchgl %0, %1" : "+r"(was), "+m"(locked) : : "memory");
+        if (!was)
+            return;
+        while (locked) {
+            nk_core_answer(nk_core_here());
+            nk_pause();
+        }
+    }
+}
+
+void nk_unlock(void) {
+    __asm__ volatile("" : : : "memory");
+    locked = 0;
+}
+
+uint32_t nk_core_apic_id(unsigned core) {
+    return nk_cores[core].apic_id;
+}
+
+void nk_core_tables(struct nk_core *core, uint64_t physical) {
+    if (core->tables == physical)
+        return;
+    core->tables = physical;
+    nk_cr3_set(physical ? physical : nk_image_physical(nk_tables_boot));
+}
+
+void nk_core_answer(struct nk_core *core) {
+    if (!core->flush)
+        return;
+    nk_core_tables(core, 0);
+    core->flush = false;
+}
+
+void nk_core_flush(const struct nk_app *app) {
+    const struct nk_core *here = nk_core_here();
+    for (unsigned i = 0; i < nk_core_count; i++) {
+        struct nk_core *core = &nk_cores[i];
+        if (core->tables != app->tables_physical)
+            continue;
+        if (core == here) {
+            nk_cr3_set(core->tables);
+        } else {
+            core->flush = true;
+            nk_lapic_call(core->apic_id);
+        }
+    }
+    for (unsigned i = 0; i < nk_core_count; i++)
+        while (nk_cores[i].flush)
+            nk_pause();
+}
+
+void nk_core_look(struct nk_core *core) {
+    if (core != nk_core_here())
+        nk_lapic_call(core->apic_id);
+}
+
+/* This core becomes that one. */
+static void begin(struct nk_core *core) {
+    uint64_t tss = (uint64_t)&core->tss;
+    nk_copy_words(core->gdt, nk_gdt, NK_GDT_ENTRIES);
+    core->gdt[NK_TSS / 8] =
+        (sizeof core->tss - 1) | (tss & 0xffffff) << 16 | 0x89ULL << 40 | (tss >> 24 & 0xff) << 56;
+    core->gdt[NK_TSS / 8 + 1] = tss >> 32;
+    core->tss.io_map = sizeof core->tss; /* ring 3 may use no port */
+    for (unsigned i = 0; i < NK_FAULT_STACKS; i++)
+        core->tss.ist[i] = core->entry_stack + (i + 1) * NK_FAULT_STACK_BYTES;
+    nk_table_load("lgdt", core->gdt, sizeof core->gdt);
+    __asm__ volatile("ltr %0" : : "r"((uint16_t)NK_TSS));
+    nk_trap_load();
+    nk_msr_write(NK_MSR_GS_BASE, (uint64_t)core);
+    nk_msr_write(NK_MSR_GS_OTHER, 0);
+    nk_processor_start();
+    nk_lapic_start();
+    core->apic_id = nk_lapic_id();
+    core->up = true;
+}
+
+static struct nk_core *prepare(unsigned index) {
+    struct nk_core *core = &nk_cores[index];
+    core->self = core;
+    core->index = index;
+    core->entry_stack = (uint64_t)nk_core_stacks + index * NK_CORE_STACKS_BYTES +
+                        NK_STACK_GUARD_BYTES + NK_STACK_BYTES;
+    return core;
+}
+
+void nk_core_start_first(void) {
+    begin(prepare(0));
+    nk_core_count = 1;
+    nk_lock();
+}
+
+static uint32_t fw_cfg(uint16_t key, unsigned bytes) {
+    uint32_t value = 0;
+    nk_out16(FW_CFG_SELECT, key);
+    for (unsigned i = 0; i < bytes; i++)
+        value |= (uint32_t)nk_in8(FW_CFG_DATA) << 8 * i;
+    return value;
+}
+
+/* As QEMU tells; 1 where it is another machine. */
+static uint32_t machine_cores(void) {
+    if (fw_cfg(FW_CFG_SIGNATURE, 4) != 0x554d4551) /* "QEMU" */
+        return 1;
+    uint32_t count = fw_cfg(FW_CFG_CORES, 2);
+    return count ? count : 1;
+}
+
+static bool boot(struct nk_core *core, uint32_t apic_id, uint64_t tsc_hz) {
+    nk_core_booting = core;
+    nk_lapic_reset(apic_id);
+    for (unsigned i = 0; i < BOOT_TRIES; i++) {
+        nk_lapic_boot(apic_id, NK_TRAMPOLINE);
+        uint64_t end = nk_tsc() + tsc_hz / 1000 * BOOT_MS / BOOT_TRIES;
+        while (nk_tsc() < end) {
+            if (*(volatile bool *)&core->up)
+                return true;
+            nk_pause();
+        }
+    }
+    return false;
+}
+
+void nk_core_start_others(uint64_t tsc_hz) {
+    uint32_t wanted = machine_cores();
+    /* The trampoline runs at its physical address until it is in long mode. */
+    nk_copy(nk_direct(NK_TRAMPOLINE), nk_trampoline, (size_t)(nk_trampoline_end - nk_trampoline));
+    nk_tables_boot[0] = nk_tables_boot[DIRECT_TOP_ENTRY] & ~NK_PAGE_NO_EXECUTE;
+    for (uint32_t apic_id = 1; apic_id < wanted && nk_core_count < NK_CORES_MAX; apic_id++) {
+        if (boot(prepare(nk_core_count), apic_id, tsc_hz))
+            nk_core_count++;
+        else
+            nk_line("core %u does not start", (uint64_t)apic_id);
+    }
+    nk_tables_boot[0] = 0;
+}
+
+/* The others' first C code: what is wrong with them until then goes unseen. */
+void nk_core_main(struct nk_core *core) {
+    begin(core);
+    nk_lock();
+    nk_cr3_set(nk_image_physical(nk_tables_boot)); /* without the trampoline's addresses */
+    nk_frame_enter(nk_schedule(core));
+}

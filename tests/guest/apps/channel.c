@@ -1,0 +1,223 @@
+/*
+ * Memory shared by two apps. Each runs as one of two roles, "channel offer N" and "channel accept
+ * N", N the other's number; what one writes the other reads, at the same address, and each hears of
+ * the other. "channel offer N quit" ends while both have it open, "channel hog N" offers and
+ * offers.
+ */
+#include "check.h"
+#include "runtime/abi/context.h"
+#include "runtime/abi/start.h"
+#include "runtime/platform/nom/call.h"
+#include <stdlib.h>
+#include <string.h>
+
+#define ROUNDS   100u
+#define BYTES    10000u
+#define PATIENCE 20000000000ULL /* ns that either waits for the other before it gives up */
+
+/* What both see. */
+struct shared {
+    volatile uint64_t turn;
+    volatile uint64_t sum;
+    struct shared *volatile self;
+};
+
+static struct nom_context *context;
+static uint64_t peer;
+
+static int64_t channel(uint64_t op, uint64_t key, void *pointer) {
+    return plat_call(NOM_SYS_CHANNEL, op, key, (uint64_t)pointer);
+}
+
+static int64_t notify(uint64_t number) {
+    return plat_call(NOM_SYS_NOTIFY, NOM_NOTIFY_CHANNEL, number, 0);
+}
+
+/* A call that gives the core to others, which then have its FS base. */
+static int64_t leave(uint64_t number, uint64_t a, uint64_t b) {
+    uint64_t fs;
+    __asm__ volatile("rdfsbase %0" : "=r"(fs));
+    int64_t result = plat_call(number, a, b, 0);
+    __asm__ volatile("wrfsbase %0" : : "r"(fs));
+    return result;
+}
+
+/* Waits for an event of any channel; which, a bit each. */
+static uint64_t hear(void) {
+    int64_t events = leave(NOM_SYS_WAIT, NOM_EVENT_CHANNEL, PATIENCE);
+    if (events < 0 || !(events & NOM_EVENT_CHANNEL))
+        return 0;
+    return __atomic_exchange_n(&context->channels, 0, __ATOMIC_SEQ_CST);
+}
+
+static struct nom_channel offer(uint64_t bytes) {
+    struct nom_channel c = {.bytes = bytes};
+    int64_t error;
+    /* The other app may not have been loaded yet. */
+    while ((error = channel(NOM_CHANNEL_OFFER, peer, &c)) == -NOM_ENOENT)
+        leave(NOM_SYS_YIELD, 0, 0);
+    CHECK(error == 0);
+    CHECK(c.peer == peer && c.bytes >= bytes && c.address != 0);
+    return c;
+}
+
+static struct nom_channel take(void) {
+    struct nom_channel c = {0};
+    uint64_t heard = hear();
+    CHECK(heard != 0);
+    uint64_t number = (uint64_t)__builtin_ctzll(heard | 1ULL << 63);
+    CHECK(channel(NOM_CHANNEL_ACCEPT, number, &c) == 0);
+    CHECK(c.number == number && c.peer == peer);
+    return c;
+}
+
+static void bad_calls(const struct nom_channel *mine) {
+    struct nom_channel c = {.bytes = 4096};
+    CHECK(channel(0, peer, &c) == -NOM_EINVAL && channel(99, peer, &c) == -NOM_EINVAL);
+    CHECK(channel(NOM_CHANNEL_OFFER, 0, &c) == -NOM_ENOENT);
+    CHECK(channel(NOM_CHANNEL_OFFER, 3, &c) == -NOM_ENOENT);
+    CHECK(channel(NOM_CHANNEL_OFFER, 1ULL << 32 | peer, &c) == -NOM_ENOENT);
+    CHECK(channel(NOM_CHANNEL_OFFER, 3 - peer, &c) == -NOM_EINVAL); /* to itself */
+    CHECK(channel(NOM_CHANNEL_OFFER, peer, NULL) == -NOM_EFAULT);
+    CHECK(channel(NOM_CHANNEL_OFFER, peer, (void *)(uintptr_t)bad_calls) == -NOM_EFAULT);
+    CHECK(channel(NOM_CHANNEL_ACCEPT, mine->number, NULL) == -NOM_EFAULT);
+    CHECK(channel(NOM_CHANNEL_ACCEPT, mine->number, &c) == -NOM_ENOENT);
+    CHECK(channel(NOM_CHANNEL_ACCEPT, NOM_CHANNELS_MAX, &c) == -NOM_ENOENT);
+    CHECK(channel(NOM_CHANNEL_ACCEPT, ~0ULL, &c) == -NOM_ENOENT);
+    CHECK(channel(NOM_CHANNEL_CLOSE, mine->number + 1, NULL) == -NOM_ENOENT);
+    CHECK(channel(NOM_CHANNEL_CLOSE, ~0ULL, NULL) == -NOM_ENOENT);
+    CHECK(notify(mine->number + 1) == -NOM_ENOENT && notify(1ULL << 40) == -NOM_ENOENT);
+    c.bytes = 0;
+    CHECK(channel(NOM_CHANNEL_OFFER, peer, &c) == -NOM_EINVAL);
+    c.bytes = NOM_CHANNEL_BYTES_MAX + 1;
+    CHECK(channel(NOM_CHANNEL_OFFER, peer, &c) == -NOM_EINVAL);
+    c.bytes = ~0ULL;
+    CHECK(channel(NOM_CHANNEL_OFFER, peer, &c) == -NOM_EINVAL);
+    /* Its frames are neither app's. */
+    uint64_t physical = 0;
+    CHECK(plat_call(NOM_SYS_QUERY, NOM_QUERY_PHYSICAL, mine->address, (uint64_t)&physical) == 0);
+    CHECK(plat_call(NOM_SYS_FREE, physical, 4096, 0) == -NOM_EPERM);
+    CHECK(plat_call4(NOM_SYS_MAP, NOM_MAP_START, physical, 4096, 0) == -NOM_EPERM);
+    CHECK(plat_call(NOM_SYS_UNMAP, mine->address, 4096, 0) == -NOM_EINVAL);
+    CHECK(plat_call(NOM_SYS_PROTECT, mine->address, 4096, 0) == -NOM_EINVAL);
+}
+
+/* Adds to the sum whenever it is this side's turn. */
+static void rounds(const struct nom_channel *c, uint64_t side) {
+    struct shared *s = (struct shared *)c->address;
+    for (uint64_t i = 0; i < ROUNDS; i++) {
+        while (s->turn % 2 != side)
+            if (!(hear() & 1ULL << c->number))
+                break;
+        CHECK(s->turn == 2 * i + side);
+        s->sum += s->turn;
+        s->turn++;
+        CHECK(notify(c->number) == 0 || (side == 1 && i == ROUNDS - 1));
+    }
+}
+
+static void offerer(int quit) {
+    uint64_t before = plat_board()->memory_free_bytes;
+    struct nom_channel large = offer(2 << 20), c = offer(BYTES);
+    struct shared *s = (struct shared *)c.address;
+    CHECK(s->turn == 0 && s->sum == 0 && c.bytes == 12288 && large.bytes == 2 << 20);
+    CHECK(notify(c.number) == -NOM_ENOENT || s->turn > 0); /* unless the other was quicker */
+    bad_calls(&c);
+    s->self = s;
+    s->turn = 2; /* agreed: all is ready */
+    while (s->turn == 2)
+        if (!hear())
+            break;
+    CHECK(s->turn == 3);
+    s->turn = 0;
+    CHECK(notify(c.number) == 0);
+    rounds(&c, 0);
+    while (s->turn != 2 * ROUNDS)
+        if (!hear())
+            break;
+    CHECK(s->sum == ROUNDS * (2 * ROUNDS - 1));
+    memset((void *)large.address, 0x5a, large.bytes);
+    s->turn = ~0ULL;
+    CHECK(notify(c.number) == 0);
+    if (quit)
+        return;
+    CHECK(channel(NOM_CHANNEL_CLOSE, c.number, NULL) == 0);
+    CHECK(channel(NOM_CHANNEL_CLOSE, c.number, NULL) == -NOM_ENOENT);
+    CHECK(notify(c.number) == -NOM_ENOENT);
+    CHECK(plat_call(NOM_SYS_QUERY, NOM_QUERY_PHYSICAL, c.address, (uint64_t)&before) ==
+          -NOM_EFAULT);
+    CHECK(channel(NOM_CHANNEL_CLOSE, large.number, NULL) == 0);
+}
+
+static int64_t take_number(uint64_t number, struct nom_channel *c) {
+    int64_t error;
+    while ((error = channel(NOM_CHANNEL_ACCEPT, number, c)) == -NOM_ENOENT)
+        if (!hear())
+            break;
+    return error;
+}
+
+static void accepter(void) {
+    struct nom_channel large = take(), c = {0};
+    CHECK(take_number(large.number + 1, &c) == 0);
+    struct shared *s = (struct shared *)c.address;
+    uint64_t waited = plat_now_us();
+    while (s->turn != 2 && plat_now_us() - waited < 20000000)
+        leave(NOM_SYS_YIELD, 0, 0);
+    CHECK(s->self == s);
+    s->turn = 3;
+    CHECK(notify(c.number) == 0);
+    while (s->turn == 3)
+        if (!hear())
+            break;
+    rounds(&c, 1);
+    while (s->turn != ~0ULL)
+        if (!hear())
+            break;
+    CHECK(*(volatile uint8_t *)(large.address + large.bytes - 1) == 0x5a);
+    /* The other side goes: this one learns it, and keeps what it has. */
+    while (notify(c.number) == 0)
+        if (!hear())
+            break;
+    CHECK(notify(c.number) == -NOM_ENOENT);
+    CHECK(s->turn == ~0ULL && s->sum == ROUNDS * (2 * ROUNDS - 1));
+    while (notify(large.number) == 0)
+        if (!hear())
+            break;
+    uint64_t free_bytes = plat_board()->memory_free_bytes;
+    CHECK(channel(NOM_CHANNEL_CLOSE, c.number, NULL) == 0);
+    CHECK(plat_board()->memory_free_bytes >= free_bytes + c.bytes);
+    CHECK(channel(NOM_CHANNEL_CLOSE, large.number, NULL) == 0);
+    CHECK(plat_board()->memory_free_bytes >= free_bytes + c.bytes + large.bytes);
+}
+
+/* Offers that nobody accepts: no more than its share, and all come back. */
+static void hog(void) {
+    uint64_t before = plat_board()->memory_free_bytes;
+    struct nom_channel c = offer(4096);
+    unsigned count = 1;
+    uint32_t first = c.number;
+    while (count < 100 && channel(NOM_CHANNEL_OFFER, peer, &c) == 0)
+        count++;
+    CHECK(count < NOM_CHANNELS_MAX);
+    for (uint32_t n = first; n < first + count; n++)
+        CHECK(channel(NOM_CHANNEL_CLOSE, n, NULL) == 0);
+    CHECK(plat_board()->memory_free_bytes == before);
+    offer(1 << 20); /* open at the end */
+}
+
+int plat_main(int argc, char **argv) {
+    if (argc < 3)
+        return 2;
+    /* The start page holds the arguments. */
+    const struct nom_start *start = (const struct nom_start *)((uint64_t)argv[0] & ~4095ULL);
+    context = (struct nom_context *)start->contexts;
+    peer = strtoull(argv[2], NULL, 10);
+    if (!strcmp(argv[1], "offer"))
+        offerer(argc > 3);
+    else if (!strcmp(argv[1], "accept"))
+        accepter();
+    else
+        hog();
+    return check_end("channel");
+}
