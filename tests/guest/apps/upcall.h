@@ -111,6 +111,19 @@ static inline void upcalls(struct nom_context *context, upcall_handler *handler,
     context->upcall_entry = (uint64_t)upcall_entry;
 }
 
+#define VECTORS                                                                                    \
+    "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10",       \
+        "xmm11", "xmm12", "xmm13", "xmm14", "xmm15"
+
+/* A call that may lose FS and the vector registers. */
+__attribute__((noinline)) static int64_t call_losing(uint64_t number, uint64_t a, uint64_t b) {
+    uint64_t fs;
+    __asm__ volatile("rdfsbase %0" : "=r"(fs));
+    int64_t result = plat_call(number, a, b, 0);
+    __asm__ volatile("wrfsbase %0" : : "r"(fs) : VECTORS);
+    return result;
+}
+
 /* ---- registers ---- */
 
 struct registers {
@@ -135,10 +148,6 @@ struct registers {
 #define STORE_Y(n, s) "vmovdqu %%ymm" #n ", " #n "*64(%[out])\n"
 #define STORE_Z(n, s) "vmovdqu64 %%zmm" #n ", " #n "*64(%[out])\n"
 #define STORE_K(n, s) "kmovw %%k" #n ", 2048+" #n "*8(%[out])\n"
-#define VECTORS                                                                                    \
-    "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10",       \
-        "xmm11", "xmm12", "xmm13", "xmm14", "xmm15"
-
 /* Loads all of in, does MIDDLE, stores all to out. FS is kept, GS is 0 afterwards. */
 #define THROUGH(LOAD, MIDDLE, STORE, in_, out_, count_, call_)                                     \
     __asm__ volatile("rdfsbase %%r14\n"                                                            \
