@@ -1,0 +1,140 @@
+/*
+ * Apps that share cores, or do not:
+ *
+ *   share spin BYTE MS   computes with this byte in every vector register, which must still be there;
+ *                        counts upcalls of pre-emption
+ *   share hog MS         gets the upcall and never answers it
+ *   share mute MS        has no entry for upcalls
+ *   share peek N         yields N times, and looks for what another app left in the registers
+ *   share poll MS        polls, with no call; no timer may interrupt anybody meanwhile
+ *   share sleep N MS     waits N times for so long each
+ *   share faults         faults in its handler
+ */
+#include "upcall.h"
+#include <stdlib.h>
+
+static const struct nom_board *board;
+static volatile uint64_t preemptions, hog_end_us;
+
+static uint64_t answer(struct nom_context *context, uint64_t events) {
+    (void)context;
+    if (events & NOM_EVENT_PREEMPT) {
+        preemptions++;
+        plat_call(NOM_SYS_YIELD, 0, 0, 0);
+    }
+    return events & NOM_EVENT_FAULT ? NOM_RESUME_FAULT : NOM_RESUME_SAVED;
+}
+
+static void spin(struct nom_context *context, const char *byte, uint64_t ms) {
+    struct registers in, out;
+    uint64_t rounds = 0, broken = 0, end = plat_now_us() + ms * 1000;
+    upcalls(context, answer, 0);
+    registers_fill(&in, (uint8_t)strtoul(byte, NULL, 0));
+    while (plat_now_us() < end) {
+        memset(&out, 0, sizeof out);
+        registers_hold(&in, &out, 300000);
+        rounds++;
+        broken += memcmp(&in, &out, sizeof in) != 0;
+    }
+    plat_log("spin %s: rounds %s, preempted %s, registers of %u bytes broken %llu times, cuts %llu",
+             byte, rounds > 10 ? "many" : "few", preemptions >= 3 ? "often" : "hardly",
+             (unsigned)upcall_vectors, (unsigned long long)broken,
+             (unsigned long long)context->cuts);
+}
+
+/* No C library here: FS is lost at every cut. */
+_Noreturn static uint64_t ignore(struct nom_context *context, uint64_t events) {
+    (void)context;
+    (void)events;
+    for (;;)
+        if (plat_now_us() > hog_end_us)
+            plat_call(NOM_SYS_EXIT, context->cuts >= 3 ? 0 : 1, 0, 0);
+}
+
+static void hog(struct nom_context *context, uint64_t ms, bool mute) {
+    hog_end_us = plat_now_us() + ms * 1000;
+    if (!mute)
+        upcalls(context, ignore, 0);
+    ignore(context, 0);
+}
+
+/* Neither the pattern of another, nor anything but what the processor starts with. */
+static void peek(struct nom_context *context, unsigned turns) {
+    struct registers in, out, clean;
+    unsigned kept = 0, wiped = 0, foreign = 0;
+    upcalls(context, answer, 0);
+    registers_fill(&in, 0x11);
+    for (unsigned i = 0; i < turns; i++) {
+        memset(&out, 0, sizeof out);
+        registers_yield(&in, &out);
+        memset(&clean, 0, sizeof clean);
+        clean.vector_control = 0x1f80;
+        clean.x87_control = 0x37f;
+        memcpy(clean.x87, out.x87, sizeof clean.x87); /* fstpt of an empty stack: its NaN */
+        static const uint8_t pi[8] = {0x35, 0xc2, 0x68, 0x21, 0xa2, 0xda, 0x0f, 0xc9};
+        if (memcmp(&out, &in, sizeof in) == 0)
+            kept++;
+        else if (memcmp(&out, &clean, sizeof clean) == 0 && memcmp(out.x87, pi, 8) != 0)
+            wiped++;
+        else
+            foreign++;
+    }
+    plat_log("peek: wiped %s, foreign %u, kept %s", wiped > 5 ? "often" : "hardly", foreign,
+             kept <= turns ? "else" : "");
+}
+
+static void poll(uint64_t ms) {
+    struct nom_kernel_counters before, after;
+    uint64_t begin = plat_now_us();
+    while (plat_now_us() < begin + ms * 250)
+        ;
+    before = board->counters;
+    while (plat_now_us() < begin + ms * 750)
+        ;
+    after = board->counters;
+    while (plat_now_us() < begin + ms * 1000)
+        ;
+    plat_log("poll: timer interrupts %llu, calls %llu",
+             (unsigned long long)(after.timer_interrupts - before.timer_interrupts),
+             (unsigned long long)(after.system_calls - before.system_calls));
+}
+
+static void sleeps(unsigned turns, uint64_t ms) {
+    unsigned early = 0, wrong = 0;
+    for (unsigned i = 0; i < turns; i++) {
+        uint64_t begin = plat_now_us();
+        wrong += call_losing(NOM_SYS_WAIT, NOM_EVENT_PRICES, ms * 1000000) != NOM_EVENT_TIME;
+        early += plat_now_us() - begin < ms * 1000;
+    }
+    plat_log("sleep: %u times, early %u, wrong %u", turns, early, wrong);
+}
+
+static uint64_t fall(struct nom_context *context, uint64_t events) {
+    (void)events;
+    return *(volatile uint64_t *)context->fault_address;
+}
+
+int plat_main(int argc, char **argv) {
+    struct nom_context *context = context_of(argv, 0);
+    const char *kind = argc > 1 ? argv[1] : "";
+    uint64_t number = argc > 2 ? strtoul(argv[2], NULL, 0) : 0;
+    uint64_t ms = argc > 3 ? strtoul(argv[3], NULL, 0) : 0;
+    board = plat_board();
+    if (strcmp(kind, "spin") == 0) {
+        spin(context, argv[2], ms);
+    } else if (strcmp(kind, "hog") == 0 || strcmp(kind, "mute") == 0) {
+        hog(context, number, kind[0] == 'm');
+    } else if (strcmp(kind, "peek") == 0) {
+        peek(context, (unsigned)number);
+    } else if (strcmp(kind, "poll") == 0) {
+        poll(number);
+    } else if (strcmp(kind, "sleep") == 0) {
+        sleeps((unsigned)number, ms);
+    } else if (strcmp(kind, "faults") == 0) {
+        upcalls(context, fall, 0);
+        return (int)*(volatile uint64_t *)(NOM_MAP_END - 4096);
+    } else {
+        return 2;
+    }
+    return 0;
+}
