@@ -32,3 +32,30 @@ setup() { cd "$BATS_TEST_DIRNAME/../.." || return 1; }
     boot tcg "frames 61" -m 16
     [ "$(sed -n 's/^frames: \([0-9]*\) KiB free.*/\1/p' <<<"$output")" -ge $((12 << 10)) ]
 }
+
+# The apps themselves compare the bytes free on the board before and after.
+@test "K13: two apps that agreed share memory and hear of each other, on one core and on two" {
+    local cores accel
+    for cores in 1 2; do
+        for accel in $ACCELS; do
+            boot "$accel" "channel offer 2 -- channel accept 1" -smp "$cores" -m 32
+            ends "$(exit_status 0)"
+            [ "$(grep -cE '^channel: 2[0-9]{2} checks, 0 failed$' <<<"$output")" -eq 2 ]
+        done
+    done
+}
+
+@test "K13: one side ends; the other keeps the memory until it closes, and all of it comes back" {
+    local accel
+    for accel in $ACCELS; do
+        boot "$accel" "channel offer 2 quit -- channel accept 1" -smp 2 -m 32
+        ends "$(exit_status 0)"
+        [ "$(grep -cE '^channel: 2[0-9]{2} checks, 0 failed$' <<<"$output")" -eq 2 ]
+    done
+}
+
+@test "K13: offers that nobody accepts leave others their share, and come back" {
+    boot tcg "channel hog 2 -- channel hog 1" -smp 2 -m 32
+    ends "$(exit_status 0)"
+    [ "$(grep -cE '^channel: [0-9]+ checks, 0 failed$' <<<"$output")" -eq 2 ]
+}

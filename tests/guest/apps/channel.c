@@ -4,16 +4,13 @@
  * the other. "channel offer N quit" ends while both have it open, "channel hog N" offers and
  * offers.
  */
-#include "check.h"
-#include "runtime/abi/context.h"
-#include "runtime/abi/start.h"
-#include "runtime/platform/nom/call.h"
+#include "upcall.h"
 #include <stdlib.h>
-#include <string.h>
 
-#define ROUNDS   100u
-#define BYTES    10000u
-#define PATIENCE 20000000000ULL /* ns that either waits for the other before it gives up */
+#define ROUNDS     100u
+#define BYTES      10000u
+#define PAGE_BYTES 4096u
+#define PATIENCE   20000000000ULL /* ns that either waits for the other before it gives up */
 
 /* What both see. */
 struct shared {
@@ -33,29 +30,30 @@ static int64_t notify(uint64_t number) {
     return plat_call(NOM_SYS_NOTIFY, NOM_NOTIFY_CHANNEL, number, 0);
 }
 
-/* A call that gives the core to others, which then have its FS base. */
-static int64_t leave(uint64_t number, uint64_t a, uint64_t b) {
-    uint64_t fs;
-    __asm__ volatile("rdfsbase %0" : "=r"(fs));
-    int64_t result = plat_call(number, a, b, 0);
-    __asm__ volatile("wrfsbase %0" : : "r"(fs));
-    return result;
+/* Others may want the core. */
+static uint64_t answer(struct nom_context *mine, uint64_t events) {
+    (void)mine;
+    if (events & NOM_EVENT_PREEMPT)
+        plat_call(NOM_SYS_YIELD, 0, 0, 0);
+    return events & NOM_EVENT_FAULT ? NOM_RESUME_FAULT : NOM_RESUME_SAVED;
 }
 
-/* Waits for an event of any channel; which, a bit each. */
-static uint64_t hear(void) {
-    int64_t events = leave(NOM_SYS_WAIT, NOM_EVENT_CHANNEL, PATIENCE);
-    if (events < 0 || !(events & NOM_EVENT_CHANNEL))
-        return 0;
-    return __atomic_exchange_n(&context->channels, 0, __ATOMIC_SEQ_CST);
+/* Waits for an event of any channel. False if none came for too long. */
+static bool hear(void) {
+    return call_losing(NOM_SYS_WAIT, NOM_EVENT_CHANNEL, PATIENCE) == NOM_EVENT_CHANNEL;
 }
+
+/* Until something is so, or the other side has been silent for too long. */
+#define UNTIL(condition)                                                                           \
+    while (!(condition) && hear())                                                                 \
+        ;
 
 static struct nom_channel offer(uint64_t bytes) {
     struct nom_channel c = {.bytes = bytes};
     int64_t error;
     /* The other app may not have been loaded yet. */
     while ((error = channel(NOM_CHANNEL_OFFER, peer, &c)) == -NOM_ENOENT)
-        leave(NOM_SYS_YIELD, 0, 0);
+        call_losing(NOM_SYS_YIELD, 0, 0);
     CHECK(error == 0);
     CHECK(c.peer == peer && c.bytes >= bytes && c.address != 0);
     return c;
@@ -63,9 +61,8 @@ static struct nom_channel offer(uint64_t bytes) {
 
 static struct nom_channel take(void) {
     struct nom_channel c = {0};
-    uint64_t heard = hear();
-    CHECK(heard != 0);
-    uint64_t number = (uint64_t)__builtin_ctzll(heard | 1ULL << 63);
+    CHECK(hear() && context->channels != 0);
+    uint64_t number = (uint64_t)__builtin_ctzll(context->channels | 1ULL << 63);
     CHECK(channel(NOM_CHANNEL_ACCEPT, number, &c) == 0);
     CHECK(c.number == number && c.peer == peer);
     return c;
@@ -106,9 +103,7 @@ static void bad_calls(const struct nom_channel *mine) {
 static void rounds(const struct nom_channel *c, uint64_t side) {
     struct shared *s = (struct shared *)c->address;
     for (uint64_t i = 0; i < ROUNDS; i++) {
-        while (s->turn % 2 != side)
-            if (!(hear() & 1ULL << c->number))
-                break;
+        UNTIL(s->turn % 2 == side)
         CHECK(s->turn == 2 * i + side);
         s->sum += s->turn;
         s->turn++;
@@ -125,16 +120,12 @@ static void offerer(int quit) {
     bad_calls(&c);
     s->self = s;
     s->turn = 2; /* agreed: all is ready */
-    while (s->turn == 2)
-        if (!hear())
-            break;
+    UNTIL(s->turn != 2)
     CHECK(s->turn == 3);
     s->turn = 0;
     CHECK(notify(c.number) == 0);
     rounds(&c, 0);
-    while (s->turn != 2 * ROUNDS)
-        if (!hear())
-            break;
+    UNTIL(s->turn == 2 * ROUNDS)
     CHECK(s->sum == ROUNDS * (2 * ROUNDS - 1));
     memset((void *)large.address, 0x5a, large.bytes);
     s->turn = ~0ULL;
@@ -151,9 +142,7 @@ static void offerer(int quit) {
 
 static int64_t take_number(uint64_t number, struct nom_channel *c) {
     int64_t error;
-    while ((error = channel(NOM_CHANNEL_ACCEPT, number, c)) == -NOM_ENOENT)
-        if (!hear())
-            break;
+    UNTIL((error = channel(NOM_CHANNEL_ACCEPT, number, c)) != -NOM_ENOENT)
     return error;
 }
 
@@ -161,29 +150,20 @@ static void accepter(void) {
     struct nom_channel large = take(), c = {0};
     CHECK(take_number(large.number + 1, &c) == 0);
     struct shared *s = (struct shared *)c.address;
-    uint64_t waited = plat_now_us();
-    while (s->turn != 2 && plat_now_us() - waited < 20000000)
-        leave(NOM_SYS_YIELD, 0, 0);
+    for (uint64_t end_us = plat_now_us() + PATIENCE / 1000; s->turn != 2 && plat_now_us() < end_us;)
+        call_losing(NOM_SYS_YIELD, 0, 0);
     CHECK(s->self == s);
     s->turn = 3;
     CHECK(notify(c.number) == 0);
-    while (s->turn == 3)
-        if (!hear())
-            break;
+    UNTIL(s->turn != 3)
     rounds(&c, 1);
-    while (s->turn != ~0ULL)
-        if (!hear())
-            break;
+    UNTIL(s->turn == ~0ULL)
     CHECK(*(volatile uint8_t *)(large.address + large.bytes - 1) == 0x5a);
     /* The other side goes: this one learns it, and keeps what it has. */
-    while (notify(c.number) == 0)
-        if (!hear())
-            break;
+    UNTIL(notify(c.number) != 0)
     CHECK(notify(c.number) == -NOM_ENOENT);
     CHECK(s->turn == ~0ULL && s->sum == ROUNDS * (2 * ROUNDS - 1));
-    while (notify(large.number) == 0)
-        if (!hear())
-            break;
+    UNTIL(notify(large.number) != 0)
     uint64_t free_bytes = plat_board()->memory_free_bytes;
     CHECK(channel(NOM_CHANNEL_CLOSE, c.number, NULL) == 0);
     CHECK(plat_board()->memory_free_bytes >= free_bytes + c.bytes);
@@ -203,15 +183,14 @@ static void hog(void) {
     for (uint32_t n = first; n < first + count; n++)
         CHECK(channel(NOM_CHANNEL_CLOSE, n, NULL) == 0);
     CHECK(plat_board()->memory_free_bytes == before);
-    offer(1 << 20); /* open at the end */
+    offer(PAGE_BYTES); /* open at the end */
 }
 
 int plat_main(int argc, char **argv) {
     if (argc < 3)
         return 2;
-    /* The start page holds the arguments. */
-    const struct nom_start *start = (const struct nom_start *)((uint64_t)argv[0] & ~4095ULL);
-    context = (struct nom_context *)start->contexts;
+    context = context_of(argv, 0);
+    upcalls(context, answer, 0);
     peer = strtoull(argv[2], NULL, 10);
     if (!strcmp(argv[1], "offer"))
         offerer(argc > 3);
