@@ -99,8 +99,9 @@ static void poll(uint64_t ms) {
              (unsigned long long)(after.system_calls - before.system_calls));
 }
 
-static void sleeps(unsigned turns, uint64_t ms) {
+static void sleeps(struct nom_context *context, unsigned turns, uint64_t ms) {
     unsigned early = 0, wrong = 0;
+    upcalls(context, answer, 0);
     for (unsigned i = 0; i < turns; i++) {
         uint64_t begin = plat_now_us();
         wrong += call_losing(NOM_SYS_WAIT, NOM_EVENT_PRICES, ms * 1000000) != NOM_EVENT_TIME;
@@ -129,7 +130,7 @@ int plat_main(int argc, char **argv) {
     } else if (strcmp(kind, "poll") == 0) {
         poll(number);
     } else if (strcmp(kind, "sleep") == 0) {
-        sleeps((unsigned)number, ms);
+        sleeps(context, (unsigned)number, ms);
     } else if (strcmp(kind, "faults") == 0) {
         upcalls(context, fall, 0);
         return (int)*(volatile uint64_t *)(NOM_MAP_END - 4096);
