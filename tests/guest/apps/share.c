@@ -9,6 +9,7 @@
  *   share poll MS        polls, with no call; no timer may interrupt anybody meanwhile
  *   share sleep N MS     waits N times for so long each
  *   share faults         faults in its handler
+ *   share wait BYTE      computes until no slice of its ends any more
  */
 #include "upcall.h"
 #include <stdlib.h>
@@ -110,6 +111,26 @@ static void sleeps(struct nom_context *context, unsigned turns, uint64_t ms) {
     plat_log("sleep: %u times, early %u, wrong %u", turns, early, wrong);
 }
 
+/* Alone on its core once no timer comes for a while, whoever else runs. */
+static void wait_alone(struct nom_context *context) {
+    uint64_t ends, count;
+    upcalls(context, answer, 0);
+    do {
+        count = preemptions;
+        ends = plat_now_us() + 200000;
+        while (plat_now_us() < ends)
+            ;
+    } while (preemptions != count);
+    uint32_t other = 1 - context->core;
+    uint32_t owner = board->resources[context->core].owner;
+    CHECK(owner != 0 && board->resources[other].owner != owner);
+    if (check_end("wait") == 0)
+        plat_log("wait: own core, no slices any more");
+    ends = plat_now_us() + 500000;
+    while (plat_now_us() < ends)
+        ;
+}
+
 static uint64_t fall(struct nom_context *context, uint64_t events) {
     (void)events;
     return *(volatile uint64_t *)context->fault_address;
@@ -131,6 +152,8 @@ int plat_main(int argc, char **argv) {
         poll(number);
     } else if (strcmp(kind, "sleep") == 0) {
         sleeps(context, (unsigned)number, ms);
+    } else if (strcmp(kind, "wait") == 0) {
+        wait_alone(context);
     } else if (strcmp(kind, "faults") == 0) {
         upcalls(context, fall, 0);
         return (int)*(volatile uint64_t *)(NOM_MAP_END - 4096);
