@@ -20,7 +20,8 @@
  *   NOM_EVENT_PREEMPT  others want the core, and this context has had its time: it saves what it
  *                      needs (vector registers, FS, GS) and calls NOM_SYS_YIELD before
  *                      preempt_deadline_tsc. If it does not, it loses the core all the same and
- *                      those registers with it; `cuts` counts that.
+ *                      those registers with it; `cuts` counts that. One that has no
+ *                      upcall_entry has no notice, but its first 20 slices to set one in.
  */
 #ifndef NOM_ABI_CONTEXT_H
 #define NOM_ABI_CONTEXT_H

@@ -33,7 +33,8 @@ enum nom_syscall {
 
     /* (resource id, out): a device: out = struct nom_device. The prices: out = uint64_t, the
      * address at which the price page is mapped, for writing. A core: out = struct nom_core_start,
-     * read by the kernel: what the app runs there. */
+     * read by the kernel: what the app runs there; the result is the index of the new context.
+     * -NOM_EBUSY if anybody has that core, the caller too. */
     NOM_SYS_ACQUIRE = 3,
     /* (resource id): a device (it is silenced and unmapped), the prices; or the core that the call
      * is made on, which does not return then; -NOM_EINVAL if it is the app's last. */

@@ -9,7 +9,8 @@
  *       asked --not after NK_CUT_US, NK_CUT_CHANCES times--> cut
  *
  * It is asked again before it is cut, since a host that stops a virtual core takes the app's time
- * and not the clock's.
+ * and not the clock's. One that cannot be asked is cut at once, but for its first slices, in
+ * which it may not have come to set its upcall_entry.
  */
 #include "schedule.h"
 #include "app.h"
@@ -75,10 +76,16 @@ static bool refresh(struct nk_core *core, uint64_t now, uint64_t *next) {
 static bool leaves(struct nk_context *context, uint64_t now) {
     if (now < (context->cut_tsc ? context->cut_tsc : context->slice_tsc))
         return false;
+    bool possible = nk_upcall_possible(context);
+    if (!possible && context->mute_slices < NK_MUTE_SLICES) {
+        context->mute_slices++;
+        context->slice_tsc = now + us(NK_SLICE_US);
+        return false;
+    }
     if (!context->cut_tsc) {
         nk_board_count(NK_COUNT_PREEMPTIONS);
         context->due |= NOM_EVENT_PREEMPT;
-        context->cut_chances = nk_upcall_possible(context) ? NK_CUT_CHANCES : 0;
+        context->cut_chances = possible ? NK_CUT_CHANCES : 0;
     }
     if (context->cut_chances > 0) {
         context->cut_chances--;

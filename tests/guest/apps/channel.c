@@ -1,8 +1,10 @@
 /*
- * Memory shared by two apps. Each runs as one of two roles, "channel offer N" and "channel accept
- * N", N the other's number; what one writes the other reads, at the same address, and each hears of
- * the other. "channel offer N quit" ends while both have it open, "channel hog N" offers and
- * offers.
+ * Memory shared by two apps; N is the other's number:
+ *
+ *   channel offer N [quit]   what one writes the other reads, at the same address, and each hears
+ * of channel accept N         the other; with quit the one that offered ends, else it closes
+ *   channel hog N            offers and offers
+ *   channel patient N        accepts nothing
  */
 #include "upcall.h"
 #include <stdlib.h>
@@ -116,7 +118,6 @@ static void offerer(int quit) {
     struct nom_channel large = offer(2 << 20), c = offer(BYTES);
     struct shared *s = (struct shared *)c.address;
     CHECK(s->turn == 0 && s->sum == 0 && c.bytes == 12288 && large.bytes == 2 << 20);
-    CHECK(notify(c.number) == -NOM_ENOENT || s->turn > 0); /* unless the other was quicker */
     bad_calls(&c);
     s->self = s;
     s->turn = 2; /* agreed: all is ready */
@@ -180,10 +181,20 @@ static void hog(void) {
     while (count < 100 && channel(NOM_CHANNEL_OFFER, peer, &c) == 0)
         count++;
     CHECK(count < NOM_CHANNELS_MAX);
+    CHECK(notify(first) == -NOM_ENOENT); /* nobody is there yet */
     for (uint32_t n = first; n < first + count; n++)
         CHECK(channel(NOM_CHANNEL_CLOSE, n, NULL) == 0);
     CHECK(plat_board()->memory_free_bytes == before);
     offer(PAGE_BYTES); /* open at the end */
+}
+
+/* Accepts nothing; when the other has ended, nothing is on offer any more. */
+static void patient(void) {
+    struct nom_channel c;
+    UNTIL(plat_board()->apps[peer - 1].state == NOM_APP_ENDED)
+    CHECK(plat_board()->apps[peer - 1].state == NOM_APP_ENDED && context->channels != 0);
+    for (uint64_t number = 0; number < NOM_CHANNELS_MAX; number++)
+        CHECK(channel(NOM_CHANNEL_ACCEPT, number, &c) == -NOM_ENOENT);
 }
 
 int plat_main(int argc, char **argv) {
@@ -196,7 +207,9 @@ int plat_main(int argc, char **argv) {
         offerer(argc > 3);
     else if (!strcmp(argv[1], "accept"))
         accepter();
-    else
+    else if (!strcmp(argv[1], "hog"))
         hog();
+    else
+        patient();
     return check_end("channel");
 }

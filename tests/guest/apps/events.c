@@ -216,6 +216,7 @@ static int cores(void) {
 static int hold(uint64_t ms) {
     uint32_t core;
     uint64_t count = 0;
+    upcalls(first, hear, 0);
     while ((core = free_core()) != 0 && take(core, third) > 0)
         count++;
     CHECK(count > 0 && within(2000, arrived_all, count));
@@ -227,6 +228,7 @@ static int hold(uint64_t ms) {
 
 static int take_one(void) {
     uint32_t core;
+    upcalls(first, hear, 0);
     nap(150);
     __atomic_fetch_and(&first->pending, ~NOM_EVENT_RESOURCES, __ATOMIC_SEQ_CST);
     CHECK(free_core() == 0);
@@ -241,6 +243,7 @@ static int take_one(void) {
 static int tell(void) {
     uint64_t address = 0;
     uint32_t id = 1;
+    upcalls(first, hear, 0);
     while (board->resources[id - 1].kind != NOM_RESOURCE_PRICES)
         id++;
     nap(200);
@@ -255,6 +258,7 @@ static int tell(void) {
 static int hear_prices(char **argv) {
     const volatile struct nom_prices *prices =
         (const volatile struct nom_prices *)start_page(argv)->prices;
+    upcalls(first, hear, 0);
     CHECK(prices->generation == 0);
     CHECK(call_losing(NOM_SYS_WAIT, NOM_EVENT_PRICES, 5000000000) == NOM_EVENT_PRICES);
     CHECK(prices->generation == 1234);

@@ -9,6 +9,7 @@
  *   share poll MS        polls, with no call; no timer may interrupt anybody meanwhile
  *   share sleep N MS     waits N times for so long each
  *   share faults         faults in its handler
+ *   share wait BYTE      computes until no slice of its ends any more
  */
 #include "upcall.h"
 #include <stdlib.h>
@@ -99,14 +100,35 @@ static void poll(uint64_t ms) {
              (unsigned long long)(after.system_calls - before.system_calls));
 }
 
-static void sleeps(unsigned turns, uint64_t ms) {
+static void sleeps(struct nom_context *context, unsigned turns, uint64_t ms) {
     unsigned early = 0, wrong = 0;
+    upcalls(context, answer, 0);
     for (unsigned i = 0; i < turns; i++) {
         uint64_t begin = plat_now_us();
         wrong += call_losing(NOM_SYS_WAIT, NOM_EVENT_PRICES, ms * 1000000) != NOM_EVENT_TIME;
         early += plat_now_us() - begin < ms * 1000;
     }
     plat_log("sleep: %u times, early %u, wrong %u", turns, early, wrong);
+}
+
+/* Alone on its core once no timer comes for a while, whoever else runs. */
+static void wait_alone(struct nom_context *context) {
+    uint64_t ends, count;
+    upcalls(context, answer, 0);
+    do {
+        count = preemptions;
+        ends = plat_now_us() + 200000;
+        while (plat_now_us() < ends)
+            ;
+    } while (preemptions != count);
+    uint32_t other = 1 - context->core;
+    uint32_t owner = board->resources[context->core].owner;
+    CHECK(owner != 0 && board->resources[other].owner != owner);
+    if (check_end("wait") == 0)
+        plat_log("wait: own core, no slices any more");
+    ends = plat_now_us() + 500000;
+    while (plat_now_us() < ends)
+        ;
 }
 
 static uint64_t fall(struct nom_context *context, uint64_t events) {
@@ -129,7 +151,9 @@ int plat_main(int argc, char **argv) {
     } else if (strcmp(kind, "poll") == 0) {
         poll(number);
     } else if (strcmp(kind, "sleep") == 0) {
-        sleeps((unsigned)number, ms);
+        sleeps(context, (unsigned)number, ms);
+    } else if (strcmp(kind, "wait") == 0) {
+        wait_alone(context);
     } else if (strcmp(kind, "faults") == 0) {
         upcalls(context, fall, 0);
         return (int)*(volatile uint64_t *)(NOM_MAP_END - 4096);

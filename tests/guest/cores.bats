@@ -1,0 +1,195 @@
+#!/usr/bin/env bats
+# Cores, contexts, events and upcalls of the kernel (rows K1, K4, K5, K10, K13, K14, K15), with 1, 2
+# and 4 virtual cores under TCG, and under KVM where /dev/kvm works. Needs qemu-system-x86.
+BUILD=${BUILD:-build}
+
+status_of() { echo $((($1 << 1 | 1) & 0xff)); }
+GOOD=$(status_of 0x40)
+CHECKED='checks, 0 failed$'
+WHOLE='registers of (16|32|64) bytes broken 0 times'
+
+setup_file() {
+    cd "$BATS_TEST_DIRNAME/../.." || return 1
+    export ACCELS=tcg
+    if [ -w /dev/kvm ] && ! timeout 10 qemu-system-x86_64 -M q35 -accel kvm -display none -nodefaults \
+        -S -monitor stdio <<<quit 2>&1 | grep -qi 'failed to init'; then
+        ACCELS="tcg kvm"
+    fi
+}
+setup() { cd "$BATS_TEST_DIRNAME/../.." || return 1; }
+
+# boot ACCEL CORES COMMAND: $status, $output without carriage returns
+boot() {
+    local accel=$1 cores=$2 command=$3 machine=(-accel tcg -cpu max)
+    [ "$accel" = tcg ] || machine=(-accel kvm -cpu host -bios qboot.rom)
+    status=0
+    output=$(timeout 60 qemu-system-x86_64 -M q35 "${machine[@]}" -smp "$cores" -m 128 -nodefaults \
+        -no-user-config -no-reboot -display none -serial stdio \
+        -device isa-debug-exit,iobase=0xf4,iosize=4 -kernel "$BUILD/lib/nom/nom.elf" \
+        -initrd "$BUILD/tests/initrd.cpio" -append "$command" 2>&1 </dev/null |
+        tr -d '\r\0'; exit "${PIPESTATUS[0]}") || status=$?
+    echo "--- $accel, $cores: $command: status $status"
+    echo "$output"
+}
+
+says() { grep -qE -- "$1" <<<"$output" || { echo "missing: $1"; return 1; }; }
+times() { [ "$(grep -cE -- "$2" <<<"$output")" -eq "$1" ] || { echo "not $1 times: $2"; return 1; }; }
+ends() { [ "$status" -eq "$1" ] || { echo "status $status, not $1"; return 1; }; }
+
+@test "K1: every core starts and is listed, and each app runs on its own" {
+    for accel in $ACCELS; do
+        for cores in 1 2 4 8; do
+            [ "$accel" = tcg ] || [ "$cores" -le 4 ] || continue
+            boot "$accel" "$cores" "hello a -- hello b -- hello c --exit 5"
+            ends "$(status_of 0x45)"
+            times "$cores" '^nom: core [0-7]$'
+            times 2 '^nom: app hello ended: exit status 0$'
+            says '^nom: app hello ended: exit status 5$'
+            times 3 '^nom: app hello gave back: [0-9]{3,} KiB, 0 devices, 1 cores$'
+        done
+    done
+}
+
+@test "K10, K15: apps that share a core all go on, and keep every vector register by saving their own" {
+    for accel in $ACCELS; do
+        boot "$accel" 1 "share spin 0x5a 800 -- share spin 0xa5 800"
+        ends "$GOOD"
+        times 2 "^spin .*: rounds many, preempted often, $WHOLE, cuts 0$"
+        boot "$accel" 1 "share spin 1 1200 -- share spin 0xfe 1200 -- share spin 0x55 1200"
+        ends "$GOOD"
+        times 3 "^spin .*: rounds many, preempted often, $WHOLE, cuts 0$"
+        boot "$accel" 2 "share spin 1 800 -- share spin 2 800 -- share spin 3 800"
+        ends "$GOOD"
+        times 3 "^spin .*: rounds many, .*, $WHOLE, cuts 0$"
+        boot "$accel" 4 "share spin 1 600 -- share spin 2 600 -- share spin 3 600 -- share spin 4 600 -- share spin 5 600"
+        ends "$GOOD"
+        times 5 "^spin .*, $WHOLE, cuts 0$"
+    done
+    # As the processor has them; the oldest without XSAVE.
+    boot tcg 1 "share spin 0x5a 400 -- share spin 0xa5 400"
+    times 2 'registers of 32 bytes broken 0'
+    for cpu in max,-avx max,-xsave; do
+        accel="tcg -cpu $cpu"
+        # shellcheck disable=SC2086
+        output=$(timeout 60 qemu-system-x86_64 -M q35 -accel $accel -m 128 -nodefaults -display none \
+            -serial stdio -device isa-debug-exit,iobase=0xf4,iosize=4 -kernel "$BUILD/lib/nom/nom.elf" \
+            -initrd "$BUILD/tests/initrd.cpio" </dev/null 2>&1 \
+            -append "share spin 0x5a 500 -- share spin 0xa5 500" | tr -d '\r\0')
+        echo "--- $accel"
+        echo "$output"
+        times 2 '^spin .*preempted often, registers of 16 bytes broken 0 times, cuts 0$'
+    done
+}
+
+@test "K10: an app that never answers is cut, and those beside it go on" {
+    for accel in $ACCELS; do
+        boot "$accel" 1 "share hog 1500 -- share mute 1500 -- share spin 0x5a 1000"
+        ends "$GOOD"
+        says "^spin 0x5a: rounds many, preempted often, $WHOLE, cuts 0$"
+        times 3 '^nom: app share ended: exit status 0$'
+        boot "$accel" 2 "share hog 1000 -- share hog 1000 -- share spin 0x5a 600"
+        ends "$GOOD"
+        says "^spin 0x5a: rounds many, .*, $WHOLE, cuts 0$"
+    done
+}
+
+@test "K10, K15: nothing of another app is in the registers after a switch" {
+    for accel in $ACCELS; do
+        boot "$accel" 1 "share peek 30 -- share spin 0xa5 1000"
+        ends "$GOOD"
+        says '^peek: wiped often, foreign 0,'
+        says "^spin 0xa5: .*$WHOLE, cuts 0$"
+    done
+}
+
+@test "K10, K13: an app takes cores and gives them back; a notification is a flag, a wake-up, an upcall" {
+    for accel in $ACCELS; do
+        boot "$accel" 1 "events self"
+        ends "$GOOD"
+        says "^events self: [0-9]+ $CHECKED"
+        for cores in 2 4; do
+            boot "$accel" "$cores" "events cores"
+            ends "$GOOD"
+            says "^events cores: [0-9]+ $CHECKED"
+        done
+    done
+}
+
+@test "K10: a core given back lets another app run at once" {
+    for accel in $ACCELS; do
+        boot "$accel" 4 "events hold 400 -- events take"
+        ends "$GOOD"
+        says "^events take: [0-9]+ $CHECKED"
+        says '^nom: app events gave back: [0-9]+ KiB, 0 devices, 2 cores$'
+        says "^events hold: [0-9]+ $CHECKED"
+        # By its end: the two that shared the other core have one each.
+        boot "$accel" 2 "share wait 1 -- hello -- share wait 2"
+        ends "$GOOD"
+        times 2 '^wait: own core, no slices any more$'
+    done
+}
+
+@test "K5, K13: whoever owns the prices publishes them, and all others hear of it" {
+    for accel in $ACCELS; do
+        for cores in 1 2 4; do
+            boot "$accel" "$cores" "events tell -- events hear -- events hear"
+            ends "$GOOD"
+            says "^events tell: [0-9]+ $CHECKED"
+            times 2 "^events hear: [0-9]+ $CHECKED"
+        done
+    done
+}
+
+@test "K10: a wait ends when its time is up, not before" {
+    for accel in $ACCELS; do
+        boot "$accel" 1 "share sleep 20 5 -- share sleep 10 11 -- share spin 3 300"
+        ends "$GOOD"
+        says '^sleep: 20 times, early 0, wrong 0$'
+        says '^sleep: 10 times, early 0, wrong 0$'
+        boot "$accel" 2 "share sleep 20 5 -- share sleep 10 11"
+        ends "$GOOD"
+        times 2 '^sleep: .* early 0, wrong 0$'
+    done
+}
+
+@test "K9, K15: page faults and other exceptions are the app's own affair" {
+    for accel in $ACCELS; do
+        for cores in 1 2 4; do
+            boot "$accel" "$cores" "events faults -- share spin 0x5a 300 -- events faults"
+            ends "$GOOD"
+            times 2 "^events faults: [0-9]+ $CHECKED"
+            says "^spin 0x5a: .*$WHOLE, cuts 0$"
+        done
+        boot "$accel" 1 "events decline"
+        ends "$(status_of 0x3d)"
+        says '^nom: app events ended: page fault \(read of an unmapped page\) at address 0x1ffffffff8, instruction 0x4'
+    done
+}
+
+@test "K3, K9: a fault in the handler ends that app alone" {
+    for accel in $ACCELS; do
+        for cores in 1 2; do
+            boot "$accel" "$cores" "share faults -- share spin 0x5a 300 -- crash null-write -- crash halt"
+            ends "$(status_of 0x3d)"
+            says '^nom: app share ended: page fault \(read of an unmapped page\) at address 0x4ffffff000'
+            says '^nom: app crash ended: page fault \(write to an unmapped page\) at address 0x10'
+            says '^nom: app crash ended: general protection fault'
+            says "^spin 0x5a: rounds many, .*$WHOLE, cuts 0$"
+            times 4 '^nom: app .* gave back: [0-9]{3,} KiB, 0 devices, 1 cores$'
+        done
+    done
+}
+
+@test "K4, K14: no timer and no call while one app a core polls" {
+    for accel in $ACCELS; do
+        boot "$accel" 1 "share poll 600"
+        ends "$GOOD"
+        says '^poll: timer interrupts 0, calls 0$'
+        boot "$accel" 2 "share poll 800 -- share poll 800"
+        ends "$GOOD"
+        times 2 '^poll: timer interrupts 0, calls 0$'
+    done
+    boot tcg 4 "share poll 1500 -- share poll 1500 -- share poll 1500 -- share poll 1500"
+    ends "$GOOD"
+    times 4 '^poll: timer interrupts 0, calls 0$'
+}
