@@ -1,7 +1,6 @@
 /*
- * Invariant: sequence is odd exactly while a field is being written; but the counters, each of
- * which is read alone, and memory_free_bytes are written without. The lock lets one core write at a
- * time.
+ * Invariant: sequence is odd exactly while a field is being written; but the counters, each of which
+ * is read alone, and memory_free_bytes are written without. The lock lets one core write at a time.
  */
 #include "board.h"
 #include "context.h"

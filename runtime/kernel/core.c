@@ -105,8 +105,8 @@ void nk_core_look(struct nk_core *core) {
 static void begin(struct nk_core *core) {
     uint64_t tss = (uint64_t)&core->tss;
     nk_copy_words(core->gdt, nk_gdt, NK_GDT_ENTRIES);
-    core->gdt[NK_TSS / 8] =
-        (sizeof core->tss - 1) | (tss & 0xffffff) << 16 | 0x89ULL << 40 | (tss >> 24 & 0xff) << 56;
+    core->gdt[NK_TSS / 8] = (sizeof core->tss - 1) | (tss & 0xffffff) << 16 | 0x89ULL << 40 |
+                            (tss >> 24 & 0xff) << 56;
     core->gdt[NK_TSS / 8 + 1] = tss >> 32;
     core->tss.io_map = sizeof core->tss; /* ring 3 may use no port */
     for (unsigned i = 0; i < NK_FAULT_STACKS; i++)
