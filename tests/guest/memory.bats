@@ -59,3 +59,25 @@ setup() { cd "$BATS_TEST_DIRNAME/../.." || return 1; }
     ends "$(exit_status 0)"
     [ "$(grep -cE '^channel: [0-9]+ checks, 0 failed$' <<<"$output")" -eq 2 ]
 }
+
+@test "K9: what an app takes from itself is gone on all of its cores when the call returns" {
+    local accel
+    for accel in $ACCELS; do
+        boot "$accel" shoot -smp 2
+        ends "$(exit_status 0)"
+        says '^shoot: [0-9]{4} checks, 0 failed$'
+    done
+}
+
+# By exit, by a fault, and with frames and a channel in hand.
+@test "K3: whatever apps did and however they end, every byte comes back" {
+    local free
+    boot tcg watch -m 64
+    free=$(sed -n 's/^watch: \([0-9]* bytes free\)$/\1/p' <<<"$output")
+    [ -n "$free" ]
+    boot tcg "watch -- frames 61 -- channel hog 1 -- crash null-write -- memory -- crash stack-overflow" \
+        -m 64 -smp 2
+    says "^watch: $free\$"
+    [ "$(grep -cE '^nom: app [a-z]+ gave back: [0-9]{4,} KiB' <<<"$output")" -ge 5 ]
+    says '^nom: app crash ended: page fault'
+}

@@ -1,11 +1,10 @@
 /*
  * Events, faults and cores of one app:
  *
- *   events faults    page faults in its own address space, resolved by its handler; other exceptions
- *   events decline   its handler declines one
- *   events self      notifies itself: as a flag, as the end of a wait, as an upcall
- *   events cores     takes every free core, and does the same between two of them; gives them back
- *   events take      waits until a core is free, and takes it
+ *   events faults    page faults in its own address space, resolved by its handler; other
+ * exceptions events decline   its handler declines one events self      notifies itself: as a flag,
+ * as the end of a wait, as an upcall events cores     takes every free core, and does the same
+ * between two of them; gives them back events take      waits until a core is free, and takes it
  *   events hold MS   takes every free core, gives them back after a while
  *   events tell      publishes prices that "events hear" waits for, both started together
  *   events hear

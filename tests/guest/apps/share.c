@@ -1,9 +1,8 @@
 /*
  * Apps that share cores, or do not:
  *
- *   share spin BYTE MS   computes with this byte in every vector register, which must still be there;
- *                        counts upcalls of pre-emption
- *   share hog MS         gets the upcall and never answers it
+ *   share spin BYTE MS   computes with this byte in every vector register, which must still be
+ * there; counts upcalls of pre-emption share hog MS         gets the upcall and never answers it
  *   share mute MS        has no entry for upcalls
  *   share peek N         yields N times, and looks for what another app left in the registers
  *   share poll MS        polls, with no call; no timer may interrupt anybody meanwhile

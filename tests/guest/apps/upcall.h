@@ -116,7 +116,8 @@ static inline void upcalls(struct nom_context *context, upcall_handler *handler,
         "xmm11", "xmm12", "xmm13", "xmm14", "xmm15"
 
 /* A call that may lose FS and the vector registers. */
-__attribute__((noinline)) static int64_t call_losing(uint64_t number, uint64_t a, uint64_t b) {
+__attribute__((noinline, unused)) static int64_t call_losing(uint64_t number, uint64_t a,
+                                                             uint64_t b) {
     uint64_t fs;
     __asm__ volatile("rdfsbase %0" : "=r"(fs));
     int64_t result = plat_call(number, a, b, 0);
@@ -134,12 +135,14 @@ struct registers {
 } __attribute__((aligned(64)));
 
 #define ALL16(X, s)                                                                                \
-    X(0, s) X(1, s) X(2, s) X(3, s) X(4, s) X(5, s) X(6, s) X(7, s) X(8, s) X(9, s) X(10, s)       \
-        X(11, s) X(12, s) X(13, s) X(14, s) X(15, s)
+    X(0, s)                                                                                        \
+    X(1, s) X(2, s) X(3, s) X(4, s) X(5, s) X(6, s) X(7, s) X(8, s) X(9, s) X(10, s) X(11, s)      \
+        X(12, s) X(13, s) X(14, s) X(15, s)
 #define UPPER16(X, s)                                                                              \
-    X(16, s) X(17, s) X(18, s) X(19, s) X(20, s) X(21, s) X(22, s) X(23, s) X(24, s) X(25, s)      \
-        X(26, s) X(27, s) X(28, s) X(29, s) X(30, s) X(31, s)
-#define ALL8(X, s) X(0, s) X(1, s) X(2, s) X(3, s) X(4, s) X(5, s) X(6, s) X(7, s)
+    X(16, s)                                                                                       \
+    X(17, s) X(18, s) X(19, s) X(20, s) X(21, s) X(22, s) X(23, s) X(24, s) X(25, s) X(26, s)      \
+        X(27, s) X(28, s) X(29, s) X(30, s) X(31, s)
+#define ALL8(X, s)    X(0, s) X(1, s) X(2, s) X(3, s) X(4, s) X(5, s) X(6, s) X(7, s)
 #define LOAD_X(n, s)  "movdqu " #n "*64(%[in]), %%xmm" #n "\n"
 #define LOAD_Y(n, s)  "vmovdqu " #n "*64(%[in]), %%ymm" #n "\n"
 #define LOAD_Z(n, s)  "vmovdqu64 " #n "*64(%[in]), %%zmm" #n "\n"
@@ -153,8 +156,7 @@ struct registers {
     __asm__ volatile("rdfsbase %%r14\n"                                                            \
                      "fninit; fldpi; fldcw 2124(%[in])\n"                                          \
                      "movq 2112(%[in]), %%rax; wrgsbase %%rax\n"                                   \
-                     "ldmxcsr 2120(%[in])\n" LOAD MIDDLE STORE                                     \
-                     "stmxcsr 2120(%[out])\n"                                                      \
+                     "ldmxcsr 2120(%[in])\n" LOAD MIDDLE STORE "stmxcsr 2120(%[out])\n"            \
                      "rdgsbase %%rax; movq %%rax, 2112(%[out])\n"                                  \
                      "xorl %%eax, %%eax; wrgsbase %%rax\n"                                         \
                      "fnstcw 2124(%[out]); fstpt 2128(%[out]); fninit\n"                           \
