@@ -78,7 +78,7 @@ static int many_connections(const struct options *o, const struct profiler_paths
         s.seconds = o->settings.seconds;
         s.delay_us = o->settings.delay_us;
         if (wants(o, "churn"))
-            failed += bench_churn(paths, &s);
+            failed += bench_churn(paths, &s, o->settings.repeats);
         if (wants(o, "idle"))
             failed += bench_idle(paths, &s, o->settings.repeats);
     }

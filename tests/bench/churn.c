@@ -39,18 +39,16 @@ double bench_rate(const struct target *target, uint32_t connections, bool keep_a
     return rate;
 }
 
-int bench_churn(const struct profiler_paths *paths, const struct trial_settings *settings) {
+/* One target from its start: the rate of each run. 0 or -1. */
+static int churn(const struct profiler_paths *paths, const struct trial_settings *settings,
+                 double rate[BENCH_CHURN_RUNS]) {
     struct target target;
     char why[256];
-    double rate[BENCH_CHURN_RUNS];
     int runs = 0;
-    printf(
-        "\nchurn, %s (%s): %d runs of %u requests, each on a connection of its own, %u at a time\n",
-        settings->target, settings->accel, BENCH_CHURN_RUNS, BENCH_CHURN_REQUESTS, CONNECTIONS);
     if (target_start(&target, paths, settings, NULL, &never_stop, why, sizeof why) != 0) {
         printf("  %s\n", why);
         target_stop(&target);
-        return 1;
+        return -1;
     }
     while (runs < BENCH_CHURN_RUNS &&
            (rate[runs] = bench_rate(&target, CONNECTIONS, false, BENCH_CHURN_REQUESTS)) > 0)
@@ -60,11 +58,23 @@ int bench_churn(const struct profiler_paths *paths, const struct trial_settings 
     for (int i = 0; i < runs; i++)
         printf(" %.1f", rate[i] / 1000);
     printf("\n");
-    if (runs < BENCH_CHURN_RUNS)
-        return 1;
-    int half = BENCH_CHURN_RUNS / 2;
-    printf("  last / first %.2f; median of the last %d / of the first %d %.2f\n",
-           rate[runs - 1] / rate[0], half, half,
-           bench_median(rate + half, (size_t)half) / bench_median(rate, (size_t)half));
+    return runs < BENCH_CHURN_RUNS ? -1 : 0;
+}
+
+int bench_churn(const struct profiler_paths *paths, const struct trial_settings *settings,
+                size_t repeats) {
+    double first[BENCH_REPEATS_MAX], last[BENCH_REPEATS_MAX];
+    printf("\nchurn, %s (%s): %d runs of %u requests, each on a connection of its own, %u at a "
+           "time; %zu times from a fresh start\n",
+           settings->target, settings->accel, BENCH_CHURN_RUNS, BENCH_CHURN_REQUESTS, CONNECTIONS,
+           repeats);
+    for (size_t i = 0; i < repeats; i++) {
+        double rate[BENCH_CHURN_RUNS];
+        if (churn(paths, settings, rate) != 0)
+            return 1;
+        first[i] = rate[0];
+        last[i] = rate[BENCH_CHURN_RUNS - 1];
+    }
+    bench_print_ratio("rate, last run / first", last, first, repeats);
     return 0;
 }

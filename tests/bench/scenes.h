@@ -10,10 +10,12 @@
 #include "profiler/profiler.h"
 
 /* BENCH_CHURN_RUNS runs of so many requests, each on a connection of its own: the rates, and the
- * last over the first. */
+ * last over the first. That repeats times (1 to BENCH_REPEATS_MAX), each from a fresh start: a
+ * machine's own speed may change between two runs by more than churn could cost. */
 #define BENCH_CHURN_RUNS     10
 #define BENCH_CHURN_REQUESTS 20000u
-int bench_churn(const struct profiler_paths *paths, const struct trial_settings *settings);
+int bench_churn(const struct profiler_paths *paths, const struct trial_settings *settings,
+                size_t repeats);
 
 /* The rate of BENCH_IDLE_BUSY connections alone and beside BENCH_IDLE_CONNECTIONS that are open and
  * silent, in turns: the ratio, and its spread over the repeats (1 to BENCH_REPEATS_MAX). */
