@@ -45,8 +45,15 @@
 /* Memory is owned in blocks of 2 MiB, or pages. */
 #define NK_PAGE_BYTES  4096ULL
 #define NK_BLOCK_BYTES 0x200000ULL
-#define NK_BLOCKS_MAX  2048 /* NK_PHYSICAL_END / NK_BLOCK_BYTES */
-#define NK_MAP_MAX     NK_PHYSICAL_END
+#define NK_BLOCKS_MAX  1536 /* NK_MEMORY_END / NK_BLOCK_BYTES */
+
+/* Time on a core that several contexts share, and for its notices (spec K10). */
+#define NK_CORES_MAX   8
+#define NK_SLICE_US    10000 /* of a context, while others are ready */
+#define NK_CUT_US      2000  /* to answer NOM_EVENT_PREEMPT in */
+#define NK_MUTE_SLICES 20 /* of a context that has just started, and need not be able to answer */
+#define NK_CUT_CHANCES 3  /* such times before it is cut */
+#define NK_WAIT_NS_MAX 1000000000000000 /* longer waits are for ever: 11 days */
 
 /* Boot information and files. */
 #define NK_COMMAND_BYTES_MAX 4096
