@@ -4,6 +4,7 @@
  * at boot and never stop.
  */
 #include "core.h"
+#include "acpi.h"
 #include "app.h"
 #include "console.h"
 #include "lapic.h"
@@ -145,12 +146,17 @@ static uint32_t fw_cfg(uint16_t key, unsigned bytes) {
     return value;
 }
 
-/* As QEMU tells; 1 where it is another machine. */
-static uint32_t machine_cores(void) {
-    if (fw_cfg(FW_CFG_SIGNATURE, 4) != 0x554d4551) /* "QEMU" */
-        return 1;
-    uint32_t count = fw_cfg(FW_CFG_CORES, 2);
-    return count ? count : 1;
+/* Those that ACPI lists, or as many as QEMU tells; 1 where neither says. */
+static unsigned machine_cores(uint32_t apic_id[NK_CORES_MAX]) {
+    unsigned count = nk_acpi_cores(apic_id);
+    if (count > 0)
+        return count;
+    if (fw_cfg(FW_CFG_SIGNATURE, 4) == 0x554d4551) /* "QEMU" */
+        count = fw_cfg(FW_CFG_CORES, 2);
+    count = count == 0 ? 1 : count > NK_CORES_MAX ? NK_CORES_MAX : count;
+    for (unsigned i = 0; i < count; i++)
+        apic_id[i] = i;
+    return count;
 }
 
 static bool boot(struct nk_core *core, uint32_t apic_id, uint64_t tsc_hz) {
@@ -169,15 +175,18 @@ static bool boot(struct nk_core *core, uint32_t apic_id, uint64_t tsc_hz) {
 }
 
 void nk_core_start_others(uint64_t tsc_hz) {
-    uint32_t wanted = machine_cores();
+    uint32_t apic_id[NK_CORES_MAX];
+    unsigned wanted = machine_cores(apic_id);
     /* The trampoline runs at its physical address until it is in long mode. */
     nk_copy(nk_direct(NK_TRAMPOLINE), nk_trampoline, (size_t)(nk_trampoline_end - nk_trampoline));
     nk_tables_boot[0] = nk_tables_boot[DIRECT_TOP_ENTRY] & ~NK_PAGE_NO_EXECUTE;
-    for (uint32_t apic_id = 1; apic_id < wanted && nk_core_count < NK_CORES_MAX; apic_id++) {
-        if (boot(prepare(nk_core_count), apic_id, tsc_hz))
+    for (unsigned i = 0; i < wanted && nk_core_count < NK_CORES_MAX; i++) {
+        if (apic_id[i] == nk_cores[0].apic_id)
+            continue;
+        if (boot(prepare(nk_core_count), apic_id[i], tsc_hz))
             nk_core_count++;
         else
-            nk_line("core %u does not start", (uint64_t)apic_id);
+            nk_line("core %u does not start", (uint64_t)apic_id[i]);
     }
     nk_tables_boot[0] = 0;
 }
