@@ -9,6 +9,7 @@
 #include "paging.h"
 #include "app.h"
 #include "console.h"
+#include "core.h"
 #include "iommu.h"
 #include "memory.h"
 #include "runtime/abi/syscall.h"
@@ -157,8 +158,7 @@ int nk_paging_place(struct nk_app *app, uint64_t address, uint64_t physical, uin
         fill(app, address + done, shift, n >> shift,
              (physical + done) | PRESENT | USER | rights | (shift == PAGE_SHIFT ? 0 : LARGE));
     }
-    if (!(rights & NK_PAGE_UNCACHED))
-        nk_iommu_map(app, physical, bytes, rights & NK_PAGE_WRITE);
+    nk_iommu_flush(app); /* a unit may remember that nothing was there */
     return 0;
 }
 
@@ -209,10 +209,9 @@ void nk_paging_unmap(struct nk_app *app, uint64_t address, uint64_t bytes) {
         struct walk w = rewrite(app, address, run.bytes, 0, 0, &count);
         *w.up -= count * COUNT_ONE;
         prune(app, address);
-        if (!(run.rights & NK_PAGE_UNCACHED))
-            nk_iommu_unmap(app, run.physical, run.bytes);
     }
     nk_core_flush(app);
+    nk_iommu_flush(app);
 }
 
 void nk_paging_protect(struct nk_app *app, uint64_t address, uint64_t bytes, uint64_t rights) {
@@ -223,10 +222,9 @@ void nk_paging_protect(struct nk_app *app, uint64_t address, uint64_t bytes, uin
         if (!nk_paging_run(app, address, bytes, &run))
             nk_panic("new rights for %x, where nothing is mapped", address);
         rewrite(app, address, run.bytes, ~changed, rights & changed, &count);
-        if ((run.rights ^ rights) & NK_PAGE_WRITE)
-            nk_iommu_map(app, run.physical, run.bytes, rights & NK_PAGE_WRITE);
     }
     nk_core_flush(app);
+    nk_iommu_flush(app);
 }
 
 uint64_t nk_paging_find(const struct nk_app *app, uint64_t address, uint64_t *rights) {
