@@ -119,7 +119,9 @@ struct nom_device {
     uint32_t resource_id;
     uint32_t interrupts; /* entries of its MSI-X table; 0: it has none */
     struct {
-        uint64_t address; /* where the BAR is mapped in the app (uncached, writable), or 0 */
+        uint64_t address; /* where the BAR is mapped in the app (uncached, writable), or 0. Of a
+                             BAR of I/O ports the app may use the ports, which config names; 0
+                             there: it may not (behind bridges) */
         uint64_t bytes;
     } bar[NOM_DEVICE_BARS];
     uint8_t config[256]; /* PCI configuration space as it was when acquired */

@@ -15,6 +15,8 @@ struct nk_app {
     const char *name;     /* argv[0] */
     uint32_t argc;
     const char *argv[NOM_ARGS_MAX];
+    unsigned port_count; /* I/O ports it may use (ports.h) */
+    uint64_t ports[NK_IO_WORDS];
     struct nk_context contexts[NK_CORES_MAX]; /* at most one a core */
 };
 

@@ -9,6 +9,7 @@
 #include "console.h"
 #include "lapic.h"
 #include "paging.h"
+#include "ports.h"
 #include "processor.h"
 #include "schedule.h"
 #include "trap.h"
@@ -23,6 +24,9 @@
 #define BOOT_MS    100 /* for a core to answer in */
 #define BOOT_TRIES 10
 
+_Static_assert(offsetof(struct nk_core, port_map) ==
+                   offsetof(struct nk_core, tss) + sizeof(struct nk_tss),
+               "the map of ports follows the TSS");
 _Static_assert(offsetof(struct nk_core, entry_stack) == NK_CORE_ENTRY_STACK &&
                    offsetof(struct nk_core, app_rsp) == NK_CORE_APP_RSP &&
                    offsetof(struct nk_core, tss.rsp[0]) == NK_CORE_FRAME_END &&
@@ -106,10 +110,10 @@ void nk_core_look(struct nk_core *core) {
 static void begin(struct nk_core *core) {
     uint64_t tss = (uint64_t)&core->tss;
     nk_copy_words(core->gdt, nk_gdt, NK_GDT_ENTRIES);
-    core->gdt[NK_TSS / 8] = (sizeof core->tss - 1) | (tss & 0xffffff) << 16 | 0x89ULL << 40 |
+    core->gdt[NK_TSS / 8] = (sizeof core->tss + sizeof core->port_map - 1) | (tss & 0xffffff) << 16 | 0x89ULL << 40 |
                             (tss >> 24 & 0xff) << 56;
     core->gdt[NK_TSS / 8 + 1] = tss >> 32;
-    core->tss.io_map = sizeof core->tss; /* ring 3 may use no port */
+    nk_ports_start(core);
     for (unsigned i = 0; i < NK_FAULT_STACKS; i++)
         core->tss.ist[i] = core->entry_stack + (i + 1) * NK_FAULT_STACK_BYTES;
     nk_table_load("lgdt", core->gdt, sizeof core->gdt);

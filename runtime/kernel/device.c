@@ -14,6 +14,7 @@
 #include "msix.h"
 #include "paging.h"
 #include "pci.h"
+#include "ports.h"
 #include "virtio.h"
 
 #define COMMAND_OFF  (NK_PCI_COMMAND_IO | NK_PCI_COMMAND_MEMORY | NK_PCI_COMMAND_MASTER)
@@ -32,8 +33,9 @@ struct run {
 
 /* By place on the board. */
 static struct device {
-    uint64_t place[NOM_DEVICE_BARS]; /* physical, 0: none */
-    uint64_t bytes[NOM_DEVICE_BARS];
+    uint64_t place[NOM_DEVICE_BARS];   /* physical, or the first port; 0: none */
+    uint64_t bytes[NOM_DEVICE_BARS];   /* of memory */
+    unsigned ports[NOM_DEVICE_BARS];   /* how many */
     uint64_t address[NOM_DEVICE_BARS]; /* in the owner; 0: not mapped */
     struct nk_msix msix;
 } devices[NOM_BOARD_RESOURCES_MAX];
@@ -109,8 +111,9 @@ static bool place(uint16_t bdf, struct device *device, struct nom_device *out) {
         struct nk_pci_bar bar = nk_pci_bar_read(bdf, i);
         out->bar[i].bytes = bar.bytes;
         device->bytes[i] = bar.memory ? bar.bytes : 0;
-        if (device->bytes[i] && !nk_pci_bar_place(bdf, &bar, &device->place[i]))
+        if (bar.bytes && !nk_pci_bar_place(bdf, &bar, &device->place[i]))
             return false;
+        device->ports[i] = !bar.memory && device->place[i] ? (unsigned)bar.bytes : 0;
         i += bar.wide;
     }
     return true;
@@ -200,8 +203,15 @@ int nk_device_acquire(struct nk_app *app, uint64_t id, struct nom_device *out) {
     for (uint32_t i = 0; i < NOM_DEVICE_BARS; i++)
         out->bar[i].address = device->address[i];
     nk_board_own((uint32_t)id, app->number);
+    unsigned ports = 0;
+    for (uint32_t i = 0; i < NOM_DEVICE_BARS; i++) {
+        ports += device->ports[i];
+        if (device->ports[i])
+            nk_ports_give(app, (unsigned)device->place[i], device->ports[i]);
+    }
     nk_pci_write16(r->pci_bdf, NK_PCI_COMMAND,
-                   NK_PCI_COMMAND_MEMORY | NK_PCI_COMMAND_MASTER | NK_PCI_COMMAND_INTX);
+                   NK_PCI_COMMAND_MEMORY | NK_PCI_COMMAND_MASTER | NK_PCI_COMMAND_INTX |
+                       (ports ? NK_PCI_COMMAND_IO : 0));
     for (uint32_t offset = 0; offset < sizeof out->config; offset += 4)
         *(uint32_t *)(void *)(out->config + offset) = nk_pci_read(r->pci_bdf, offset);
     return 0;
@@ -211,7 +221,11 @@ static void take(struct nk_app *app, const struct nom_resource *r) {
     nk_bind_end(r->id);
     reset(r->pci_bdf);
     nk_iommu_detach(app, r->pci_bdf);
-    unmap(app, device_of(r->id));
+    struct device *device = device_of(r->id);
+    for (uint32_t i = 0; i < NOM_DEVICE_BARS; i++)
+        if (device->ports[i])
+            nk_ports_take(app, (unsigned)device->place[i], device->ports[i]);
+    unmap(app, device);
     nk_board_own(r->id, 0);
     if (r->flags & NOM_RESOURCE_LEAVING)
         nk_hotplug_left(r->pci_bdf);

@@ -35,6 +35,7 @@ static struct bus {
     bool express, port;        /* port: device 0 is the only one */
 } buses[NK_PCI_BUSES_MAX] = {
     {NK_PCI_WINDOW_START, NK_PCI_WINDOW_START, NK_PCI_WINDOW_END, true, false}};
+static struct bus ports = {NK_IO_START, NK_IO_START, NK_IO_END, false, false};
 static unsigned last_bus;
 
 struct scan {
@@ -183,7 +184,12 @@ struct nk_pci_bar nk_pci_bar_read(uint16_t bdf, uint32_t index) {
 }
 
 bool nk_pci_bar_place(uint16_t bdf, const struct nk_pci_bar *bar, uint64_t *place) {
-    if (!*place) {
+    if (!*place && !bar->memory) {
+        bool fits = bdf >> 8 == 0 && (bar->bytes & (bar->bytes - 1)) == 0;
+        *place = fits ? take(&ports, bar->bytes) : 0;
+        if (!*place)
+            return true;
+    } else if (!*place) {
         uint64_t bytes = bar->bytes > NK_PAGE_BYTES ? bar->bytes : NK_PAGE_BYTES;
         if ((bytes & (bytes - 1)) != 0 || bdf >> 8 > last_bus)
             return false;
@@ -192,7 +198,7 @@ bool nk_pci_bar_place(uint16_t bdf, const struct nk_pci_bar *bar, uint64_t *plac
             return false;
     }
     uint32_t offset = NK_PCI_BAR0 + bar->index * 4;
-    uint32_t flags = nk_pci_read(bdf, offset) & BAR_FLAGS;
+    uint32_t flags = nk_pci_read(bdf, offset) & (bar->memory ? BAR_FLAGS : BAR_IO);
     nk_pci_write(bdf, offset, (uint32_t)*place | flags);
     if (bar->wide)
         nk_pci_write(bdf, offset + 4, 0);

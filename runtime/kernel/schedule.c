@@ -19,6 +19,7 @@
 #include "hotplug.h"
 #include "interrupt.h"
 #include "lapic.h"
+#include "ports.h"
 #include "upcall.h"
 #include "worker.h"
 
@@ -139,6 +140,7 @@ static void enter(struct nk_core *core, struct nk_context *context, uint64_t now
     core->registers = context;
     core->current = context;
     core->tss.rsp[0] = (uint64_t)(&context->frame + 1);
+    nk_ports_load(core, context->app);
 }
 
 static void timer(struct nk_core *core, uint64_t at, uint64_t now) {

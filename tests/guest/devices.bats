@@ -132,6 +132,17 @@ finish() {
     done
 }
 
+@test "K6: the I/O ports of a device are its owner's, until it is released" {
+    for accel in qboot $ACCELS; do
+        boot "$accel" "device ports -- device beside 300" -smp 2 -netdev user,id=n \
+            -device virtio-net-pci,netdev=n,romfile=
+        says '^device: [0-9]+ checks, 0 failed$'
+        says '^nom: app device ended: general protection fault'
+        says '^beside: through all of it$'
+        ends "$FAULT"
+    done
+}
+
 @test "K11: a card's interrupt is bound, waited for, masked, held back, unbound" {
     for accel in $ACCELS; do
         boot "$accel" "device interrupt" "${NIC[@]}"

@@ -2,6 +2,7 @@
  * What the kernel does with devices, seen by an app: device KIND.
  *   interrupt  K11: bound, waited for, masked, held back, unbound
  *   release    K6: released, silent, acquired again
+ *   ports      K6: uses the ports of a BAR, and after release one of them once too often
  *   victim     K8: tells where a frame of its own lies (on the price page), looks at it later
  *   attack     K8: has its card receive into the victim's frame
  *   plug N     K12: takes every card that comes, gives back each that is to leave, N times
@@ -121,6 +122,31 @@ static int test_release(void) {
     return check_end("device");
 }
 
+static uint8_t in(uint16_t port) {
+    uint8_t value;
+    __asm__ volatile("inb %1, %0" : "=a"(value) : "Nd"(port));
+    return value;
+}
+
+/* A transitional card's registers are ports too; its status is the 19th. */
+static int test_ports(void) {
+    static const uint16_t device[] = {0x1000};
+    uint32_t bar;
+    CHECK(plat_device_acquire(0x1af4, device, 1, &card.device) == 0);
+    memcpy(&bar, card.device.config + 0x10, sizeof bar);
+    uint16_t status = (uint16_t)((bar & ~3u) + 18);
+    CHECK((bar & 1) && card.device.bar[0].bytes == 32 && card.device.bar[0].address == 0);
+    CHECK(in(status) == 0);
+    __asm__ volatile("outb %0, %1" : : "a"((uint8_t)1), "Nd"(status));
+    CHECK(in(status) == 1);
+    card_wait(NOM_EVENT_TIME, 5);
+    CHECK(in(status) == 1);
+    CHECK(plat_call(NOM_SYS_RELEASE, card.device.resource_id, 0, 0) == 0);
+    check_end("device");
+    in(status); /* the kernel ends it */
+    return 1;
+}
+
 static const struct nom_resource *resource(uint32_t kind) {
     const struct nom_board *board = plat_board();
     for (uint32_t i = 0; i < board->resource_count; i++)
@@ -237,6 +263,8 @@ int plat_main(int argc, char **argv) {
         return test_interrupt();
     if (strcmp(kind, "release") == 0)
         return test_release();
+    if (strcmp(kind, "ports") == 0)
+        return test_ports();
     if (strcmp(kind, "victim") == 0)
         return victim();
     if (strcmp(kind, "attack") == 0)
