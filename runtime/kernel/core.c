@@ -110,8 +110,8 @@ void nk_core_look(struct nk_core *core) {
 static void begin(struct nk_core *core) {
     uint64_t tss = (uint64_t)&core->tss;
     nk_copy_words(core->gdt, nk_gdt, NK_GDT_ENTRIES);
-    core->gdt[NK_TSS / 8] = (sizeof core->tss + sizeof core->port_map - 1) | (tss & 0xffffff) << 16 | 0x89ULL << 40 |
-                            (tss >> 24 & 0xff) << 56;
+    core->gdt[NK_TSS / 8] = (sizeof core->tss + sizeof core->port_map - 1) |
+                            (tss & 0xffffff) << 16 | 0x89ULL << 40 | (tss >> 24 & 0xff) << 56;
     core->gdt[NK_TSS / 8 + 1] = tss >> 32;
     nk_ports_start(core);
     for (unsigned i = 0; i < NK_FAULT_STACKS; i++)

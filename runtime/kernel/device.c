@@ -89,7 +89,7 @@ void nk_device_found(struct nom_resource r) {
     }
     uint32_t id = nk_board_add(r);
     if (id)
-        *device_of(id) = (struct device){0};
+        nk_zero(device_of(id), sizeof(struct device));
     nk_line("pci %s: %h:%h, class %h.%h%s", nk_device_name(r.pci_bdf, name), (uint64_t)r.pci_vendor,
             4ULL, (uint64_t)r.pci_device, 4ULL, (uint64_t)r.pci_class, 2ULL,
             (uint64_t)r.pci_subclass, 2ULL, id ? "" : " (not on the board, which is full)");

@@ -78,7 +78,7 @@
 #define NK_PCI_BUSES_MAX     32          /* numbered from 0 */
 #define NK_PCI_DEPTH_MAX     4           /* of bridges behind bridges */
 #define NK_PCI_BRIDGE_BYTES  0x800000ULL /* window of a bridge on the first bus; 1 MiB deeper */
-#define NK_IO_START          0x1000u /* ports of I/O BARs, on the first bus only */
+#define NK_IO_START          0x1000u     /* ports of I/O BARs, on the first bus only */
 #define NK_IO_END            0x1800u
 #define NK_IO_WORDS          ((NK_IO_END - NK_IO_START) / 64) /* a bit a port */
 #define NK_PCI_WINDOW_START  0xd0000000ULL

@@ -61,8 +61,9 @@ struct nk_pci_bar {
 
 /* Sizes a BAR. Decoding must be off, for the BAR holds other addresses meanwhile. */
 struct nk_pci_bar nk_pci_bar_read(uint16_t bdf, uint32_t index);
-/* Writes the BAR. *place: where a memory BAR lies, physical, in whole pages of its own; or the first
- * of an I/O BAR's ports; 0: it gets a place now, but for ports behind bridges, which have none. False if its bus's window has no room. */
+/* Writes the BAR. *place: where a memory BAR lies, physical, in whole pages of its own; or the
+ * first of an I/O BAR's ports; 0: it gets a place now, but for ports behind bridges, which have
+ * none. False if its bus's window has no room. */
 bool nk_pci_bar_place(uint16_t bdf, const struct nk_pci_bar *bar, uint64_t *place);
 
 /* I/O port of the q35's ACPI PM timer, or 0. */

@@ -158,9 +158,11 @@ static const struct nom_resource *resource(uint32_t kind) {
 static int victim(void) {
     uint64_t physical, prices;
     /* The last of several megabytes: not an address at which apps have something. */
-    uint8_t *memory = plat_dma_alloc(VICTIM_BYTES), *page = memory + VICTIM_BYTES - 4096;
-    if (!memory ||
-        plat_call(NOM_SYS_QUERY, NOM_QUERY_PHYSICAL, (uint64_t)page, (uint64_t)&physical) ||
+    uint8_t *memory = plat_dma_alloc(VICTIM_BYTES);
+    if (!memory)
+        return 1;
+    uint8_t *page = memory + VICTIM_BYTES - 4096;
+    if (plat_call(NOM_SYS_QUERY, NOM_QUERY_PHYSICAL, (uint64_t)page, (uint64_t)&physical) ||
         plat_call(NOM_SYS_ACQUIRE, resource(NOM_RESOURCE_PRICES)->id, (uint64_t)&prices, 0))
         return 1;
     memset(page, PATTERN, 4096);
