@@ -182,7 +182,8 @@ void nk_core_start_others(uint64_t tsc_hz) {
     uint32_t apic_id[NK_CORES_MAX];
     unsigned wanted = machine_cores(apic_id);
     /* The trampoline runs at its physical address until it is in long mode. */
-    nk_copy(nk_direct(NK_TRAMPOLINE), nk_trampoline, (size_t)(nk_trampoline_end - nk_trampoline));
+    nk_copy(nk_direct(NK_TRAMPOLINE), nk_trampoline,
+            nk_image_physical(nk_trampoline_end) - nk_image_physical(nk_trampoline));
     nk_tables_boot[0] = nk_tables_boot[DIRECT_TOP_ENTRY] & ~NK_PAGE_NO_EXECUTE;
     for (unsigned i = 0; i < wanted && nk_core_count < NK_CORES_MAX; i++) {
         if (apic_id[i] == nk_cores[0].apic_id)

@@ -15,17 +15,17 @@
 #define TIMER_CURRENT 0x390
 #define TIMER_DIVIDE  0x3e0
 
-#define ENABLED      0x100u
-#define MASKED       0x10000u
-#define BY_16        3u
-#define ASSERT       0x4000u
-#define INIT         0x500u
-#define STARTUP      0x600u
-#define BASE_MASK    0xfffff000u
-#define COUNT_MAX    0xffffffffu
-#define FAR_TSC      (1ULL << 34)
-#define ROUNDS       5
-#define ROUND_US     400
+#define ENABLED   0x100u
+#define MASKED    0x10000u
+#define BY_16     3u
+#define ASSERT    0x4000u
+#define INIT      0x500u
+#define STARTUP   0x600u
+#define BASE_MASK 0xfffff000u
+#define COUNT_MAX 0xffffffffu
+#define FAR_TSC   (1ULL << 34)
+#define ROUNDS    5
+#define ROUND_US  400
 
 static const uint16_t local_sources[] = {LOCAL_TIMER, 0x330, 0x340, 0x350, 0x360, 0x370};
 

@@ -9,13 +9,13 @@
 #include "console.h"
 #include "trap.h"
 
-#define CPUID_BASE      1u
-#define CPUID_XSAVE     (1u << 26) /* ecx */
-#define CPUID_FEATURES  7u
-#define CPUID_FSGSBASE  (1u << 0) /* ebx */
-#define CPUID_SMEP      (1u << 7) /* ebx */
-#define CPUID_UMIP      (1u << 2) /* ecx */
-#define CPUID_STATE     0xdu
+#define CPUID_BASE     1u
+#define CPUID_XSAVE    (1u << 26) /* ecx */
+#define CPUID_FEATURES 7u
+#define CPUID_FSGSBASE (1u << 0) /* ebx */
+#define CPUID_SMEP     (1u << 7) /* ebx */
+#define CPUID_UMIP     (1u << 2) /* ecx */
+#define CPUID_STATE    0xdu
 
 #define STATE_X87    0x1u
 #define STATE_SSE    0x2u

@@ -119,12 +119,11 @@ static bool adopt(struct nk_core *core) {
             from = &nk_cores[i];
     if (core->context_count > 0 || from->context_count < 2)
         return false;
-    struct nk_context *best = NULL;
-    for (unsigned i = 0; i < from->context_count; i++) {
-        enum nk_context_state state = from->contexts[i]->state;
-        if (state != NK_CONTEXT_RUNNING && (!best || state == NK_CONTEXT_READY))
+    /* Any but the one that runs, of which there is one at most; rather one that could. */
+    struct nk_context *best = from->contexts[from->contexts[0]->state == NK_CONTEXT_RUNNING];
+    for (unsigned i = 0; i < from->context_count; i++)
+        if (from->contexts[i]->state == NK_CONTEXT_READY)
             best = from->contexts[i];
-    }
     nk_schedule_remove(best);
     nk_schedule_add(core, best);
     return true;

@@ -6,12 +6,17 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* At this moment: the kernel writes it, so it is not to be read once. */
+static struct nom_kernel_counters counters(void) {
+    return *(const volatile struct nom_kernel_counters *)&plat_board()->counters;
+}
+
 static void spin(uint64_t ms) {
-    struct nom_kernel_counters before = plat_board()->counters, after;
+    struct nom_kernel_counters before = counters(), after;
     uint64_t end = plat_now_us() + ms * 1000;
     while (plat_now_us() < end)
         ;
-    after = plat_board()->counters;
+    after = counters();
     plat_log("spin: system calls %llu, timer interrupts %llu, device interrupts %llu",
              (unsigned long long)(after.system_calls - before.system_calls),
              (unsigned long long)(after.timer_interrupts - before.timer_interrupts),

@@ -2,19 +2,22 @@
  * Apps that share cores, or do not:
  *
  *   share spin BYTE MS   computes with this byte in every vector register, which must still be
- * there; counts upcalls of pre-emption share hog MS         gets the upcall and never answers it
- *   share mute MS        has no entry for upcalls
- *   share peek N         yields N times, and looks for what another app left in the registers
- *   share poll MS        polls, with no call; no timer may interrupt anybody meanwhile
- *   share sleep N MS     waits N times for so long each
- *   share faults         faults in its handler
- *   share wait BYTE      computes until no slice of its ends any more
+ * there; so long and until it has been pre-empted often, if others run share hog MS         gets
+ * the upcall and never answers it; so long and until it was cut often share mute MS        the
+ * same, with no entry for upcalls share peek N         yields N times, and looks for what another
+ * app left in the registers share poll MS        polls, with no call; no timer may interrupt
+ * anybody meanwhile share sleep N MS     waits N times for so long each share faults         faults
+ * in its handler share wait BYTE      computes until no slice of its ends any more
  */
 #include "upcall.h"
 #include <stdlib.h>
 
 static const struct nom_board *board;
 static volatile uint64_t preemptions, hog_end_us;
+
+#define OFTEN   3u /* what a test looks for */
+#define ENOUGH  6u /* after which an app may end; others have had about as many */
+#define LONG_US 20000000u
 
 static uint64_t answer(struct nom_context *context, uint64_t events) {
     (void)context;
@@ -25,19 +28,32 @@ static uint64_t answer(struct nom_context *context, uint64_t events) {
     return events & NOM_EVENT_FAULT ? NOM_RESUME_FAULT : NOM_RESUME_SAVED;
 }
 
+static bool others_run(void) {
+    unsigned count = 0;
+    for (unsigned i = 0; i < NOM_APPS_MAX; i++)
+        count += *(const volatile uint32_t *)&board->apps[i].state == NOM_APP_RUNS;
+    return count > 1;
+}
+
+/* Counted by the kernel at any moment, so not to be read once. */
+static uint64_t counter(const uint64_t *which) {
+    return *(const volatile uint64_t *)which;
+}
+
 static void spin(struct nom_context *context, const char *byte, uint64_t ms) {
     struct registers in, out;
-    uint64_t rounds = 0, broken = 0, end = plat_now_us() + ms * 1000;
+    uint64_t rounds = 0, broken = 0, begin = plat_now_us(), time_us = 0;
     upcalls(context, answer, 0);
     registers_fill(&in, (uint8_t)strtoul(byte, NULL, 0));
-    while (plat_now_us() < end) {
+    while (time_us < ms * 1000 || (others_run() && preemptions < ENOUGH && time_us < LONG_US)) {
+        time_us = plat_now_us() - begin;
         memset(&out, 0, sizeof out);
         registers_hold(&in, &out, 300000);
         rounds++;
         broken += memcmp(&in, &out, sizeof in) != 0;
     }
     plat_log("spin %s: rounds %s, preempted %s, registers of %u bytes broken %llu times, cuts %llu",
-             byte, rounds > 10 ? "many" : "few", preemptions >= 3 ? "often" : "hardly",
+             byte, rounds > OFTEN ? "many" : "few", preemptions >= OFTEN ? "often" : "hardly",
              (unsigned)upcall_vectors, (unsigned long long)broken,
              (unsigned long long)context->cuts);
 }
@@ -47,8 +63,9 @@ _Noreturn static uint64_t ignore(struct nom_context *context, uint64_t events) {
     (void)context;
     (void)events;
     for (;;)
-        if (plat_now_us() > hog_end_us)
-            plat_call(NOM_SYS_EXIT, context->cuts >= 3 ? 0 : 1, 0, 0);
+        if (plat_now_us() > hog_end_us &&
+            (counter(&context->cuts) >= ENOUGH || plat_now_us() > hog_end_us + LONG_US))
+            plat_call(NOM_SYS_EXIT, context->cuts >= ENOUGH ? 0 : 1, 0, 0);
 }
 
 static void hog(struct nom_context *context, uint64_t ms, bool mute) {
@@ -83,20 +100,25 @@ static void peek(struct nom_context *context, unsigned turns) {
              kept <= turns ? "else" : "");
 }
 
+/* Begins when nobody has called for a while: then all that poll see the same moment. */
 static void poll(uint64_t ms) {
-    struct nom_kernel_counters before, after;
-    uint64_t begin = plat_now_us();
+    const uint64_t *timers = &board->counters.timer_interrupts;
+    const uint64_t *calls = &board->counters.system_calls;
+    uint64_t calls_before = counter(calls), begin = plat_now_us();
     while (plat_now_us() < begin + ms * 250)
-        ;
-    before = board->counters;
+        if (counter(calls) != calls_before) {
+            calls_before = counter(calls);
+            begin = plat_now_us();
+        }
+    uint64_t timers_before = counter(timers);
     while (plat_now_us() < begin + ms * 750)
         ;
-    after = board->counters;
+    uint64_t timers_after = counter(timers), calls_after = counter(calls);
     while (plat_now_us() < begin + ms * 1000)
         ;
     plat_log("poll: timer interrupts %llu, calls %llu",
-             (unsigned long long)(after.timer_interrupts - before.timer_interrupts),
-             (unsigned long long)(after.system_calls - before.system_calls));
+             (unsigned long long)(timers_after - timers_before),
+             (unsigned long long)(calls_after - calls_before));
 }
 
 static void sleeps(struct nom_context *context, unsigned turns, uint64_t ms) {
@@ -122,7 +144,7 @@ static void wait_alone(struct nom_context *context) {
     } while (preemptions != count);
     uint32_t other = 1 - context->core;
     uint32_t owner = board->resources[context->core].owner;
-    CHECK(owner != 0 && board->resources[other].owner != owner);
+    CHECK(owner != 0 && other < board->cores && board->resources[other].owner != owner);
     if (check_end("wait") == 0)
         plat_log("wait: own core, no slices any more");
     ends = plat_now_us() + 500000;
@@ -131,7 +153,8 @@ static void wait_alone(struct nom_context *context) {
 }
 
 static uint64_t fall(struct nom_context *context, uint64_t events) {
-    (void)events;
+    if (!(events & NOM_EVENT_FAULT))
+        return answer(context, events);
     return *(volatile uint64_t *)context->fault_address;
 }
 

@@ -29,7 +29,8 @@ static struct {
 
 uint32_t upcall_vectors __attribute__((used)); /* bytes of one register: 16, 32 or 64 */
 uint32_t upcall_xsave __attribute__((used));
-uint32_t upcall_syscall __attribute__((used)); /* whether that is the way in */
+uint32_t upcall_usual __attribute__((used)) = 0x1f80; /* MXCSR as C wants it */
+uint32_t upcall_syscall __attribute__((used));        /* whether that is the way in */
 extern const uint8_t upcall_entry[];
 
 uint64_t upcall_handle(struct nom_context *context, uint64_t events);
@@ -134,23 +135,19 @@ struct registers {
     uint8_t x87[16];
 } __attribute__((aligned(64)));
 
-#define ALL16(X, s)                                                                                \
-    X(0, s)                                                                                        \
-    X(1, s) X(2, s) X(3, s) X(4, s) X(5, s) X(6, s) X(7, s) X(8, s) X(9, s) X(10, s) X(11, s)      \
-        X(12, s) X(13, s) X(14, s) X(15, s)
-#define UPPER16(X, s)                                                                              \
-    X(16, s)                                                                                       \
-    X(17, s) X(18, s) X(19, s) X(20, s) X(21, s) X(22, s) X(23, s) X(24, s) X(25, s) X(26, s)      \
-        X(27, s) X(28, s) X(29, s) X(30, s) X(31, s)
-#define ALL8(X, s)    X(0, s) X(1, s) X(2, s) X(3, s) X(4, s) X(5, s) X(6, s) X(7, s)
-#define LOAD_X(n, s)  "movdqu " #n "*64(%[in]), %%xmm" #n "\n"
-#define LOAD_Y(n, s)  "vmovdqu " #n "*64(%[in]), %%ymm" #n "\n"
-#define LOAD_Z(n, s)  "vmovdqu64 " #n "*64(%[in]), %%zmm" #n "\n"
-#define LOAD_K(n, s)  "kmovw 2048+" #n "*8(%[in]), %%k" #n "\n"
-#define STORE_X(n, s) "movdqu %%xmm" #n ", " #n "*64(%[out])\n"
-#define STORE_Y(n, s) "vmovdqu %%ymm" #n ", " #n "*64(%[out])\n"
-#define STORE_Z(n, s) "vmovdqu64 %%zmm" #n ", " #n "*64(%[out])\n"
-#define STORE_K(n, s) "kmovw %%k" #n ", 2048+" #n "*8(%[out])\n"
+#define ALL8(X)    X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7)
+#define ALL16(X)   ALL8(X) X(8) X(9) X(10) X(11) X(12) X(13) X(14) X(15)
+#define UPPER8(X)  X(16) X(17) X(18) X(19) X(20) X(21) X(22) X(23)
+#define UPPER16(X) UPPER8(X) X(24) X(25) X(26) X(27) X(28) X(29) X(30) X(31)
+#define LOAD_X(n)  "movdqu " #n "*64(%[in]), %%xmm" #n "\n"
+#define LOAD_Y(n)  "vmovdqu " #n "*64(%[in]), %%ymm" #n "\n"
+#define LOAD_Z(n)  "vmovdqu64 " #n "*64(%[in]), %%zmm" #n "\n"
+#define LOAD_K(n)  "kmovw 2048+" #n "*8(%[in]), %%k" #n "\n"
+#define STORE_X(n) "movdqu %%xmm" #n ", " #n "*64(%[out])\n"
+#define STORE_Y(n) "vmovdqu %%ymm" #n ", " #n "*64(%[out])\n"
+#define STORE_Z(n) "vmovdqu64 %%zmm" #n ", " #n "*64(%[out])\n"
+#define STORE_K(n) "kmovw %%k" #n ", 2048+" #n "*8(%[out])\n"
+
 /* Loads all of in, does MIDDLE, stores all to out. FS is kept, GS is 0 afterwards. */
 #define THROUGH(LOAD, MIDDLE, STORE, in_, out_, count_, call_)                                     \
     __asm__ volatile("rdfsbase %%r14\n"                                                            \
@@ -160,7 +157,7 @@ struct registers {
                      "rdgsbase %%rax; movq %%rax, 2112(%[out])\n"                                  \
                      "xorl %%eax, %%eax; wrgsbase %%rax\n"                                         \
                      "fnstcw 2124(%[out]); fstpt 2128(%[out]); fninit\n"                           \
-                     "movl $0x1f80, -4(%%rsp); ldmxcsr -4(%%rsp)\n"                                \
+                     "ldmxcsr upcall_usual(%%rip)\n"                                               \
                      "wrfsbase %%r14\n"                                                            \
                      :                                                                             \
                      : [in] "r"(in_), [out] "r"(out_), [count] "r"((uint64_t)(count_)),            \
@@ -187,12 +184,12 @@ _Static_assert(NOM_SYS_YIELD == 11, "YIELD repeats it");
     do {                                                                                           \
         uint64_t call = upcall_syscall ? 0 : NOM_FAULT_CALL_MAGIC;                                 \
         if (upcall_vectors == 64)                                                                  \
-            THROUGH(ALL16(LOAD_Z, ) UPPER16(LOAD_Z, ) ALL8(LOAD_K, ), MIDDLE,                      \
-                    ALL16(STORE_Z, ) UPPER16(STORE_Z, ) ALL8(STORE_K, ), in, out, count, call);    \
+            THROUGH(ALL16(LOAD_Z) UPPER16(LOAD_Z) ALL8(LOAD_K), MIDDLE,                            \
+                    ALL16(STORE_Z) UPPER16(STORE_Z) ALL8(STORE_K), in, out, count, call);          \
         else if (upcall_vectors == 32)                                                             \
-            THROUGH(ALL16(LOAD_Y, ), MIDDLE, ALL16(STORE_Y, ), in, out, count, call);              \
+            THROUGH(ALL16(LOAD_Y), MIDDLE, ALL16(STORE_Y), in, out, count, call);                  \
         else                                                                                       \
-            THROUGH(ALL16(LOAD_X, ), MIDDLE, ALL16(STORE_X, ), in, out, count, call);              \
+            THROUGH(ALL16(LOAD_X), MIDDLE, ALL16(STORE_X), in, out, count, call);                  \
     } while (0)
 
 /* Holds in in the registers through a loop of count turns. */
