@@ -58,7 +58,8 @@ enum nom_syscall {
     NOM_SYS_CHANNEL = 14,
     /* (resource id, entry of the device's MSI-X table, enum nom_interrupt_op): a device's interrupt
      * becomes the event NOM_EVENT_INTERRUPT of the context that bound it. BIND's result is its bit
-     * in nom_context.interrupts, 0..63. */
+     * in nom_context.interrupts, 0..63. While the app has not taken the bit, further interrupts are
+     * held back, and come once it has and calls WAIT, RESUME or UNMASK. */
     NOM_SYS_INTERRUPT = 15,
     NOM_SYS_COUNT
 };
@@ -92,9 +93,10 @@ enum nom_resource_kind {
 };
 
 enum nom_resource_flags {
-    NOM_RESOURCE_GONE = 1u,    /* unplugged: the id is not used again */
+    NOM_RESOURCE_GONE = 1u,    /* unplugged: the id is not used again, its place here may be */
     NOM_RESOURCE_LEAVING = 2u, /* about to be unplugged: its owner should release it */
-    NOM_RESOURCE_IOMMU = 4u,   /* reaches its owner's memory only (K8) */
+    NOM_RESOURCE_IOMMU = 4u,   /* reaches its owner's memory only (K8), and by the owner's own
+                                  addresses, not physical ones */
 };
 
 struct nom_resource {
@@ -117,7 +119,9 @@ struct nom_device {
     uint32_t resource_id;
     uint32_t interrupts; /* entries of its MSI-X table; 0: it has none */
     struct {
-        uint64_t address; /* where the BAR is mapped in the app (uncached, writable), or 0 */
+        uint64_t address; /* where the BAR is mapped in the app (uncached, writable), or 0. Of a
+                             BAR of I/O ports the app may use the ports, which config names; 0
+                             there: it may not (behind bridges) */
         uint64_t bytes;
     } bar[NOM_DEVICE_BARS];
     uint8_t config[256]; /* PCI configuration space as it was when acquired */

@@ -105,7 +105,6 @@ static void load(struct nk_app *app, struct nk_core *core, const struct nk_range
     };
     struct nk_context *context;
     find(initrd, app->name, &file);
-    app->device_next = NK_APP_DEVICES_START;
     app->tables_physical = nk_paging_space(app->number);
     if (!app->tables_physical)
         refuse(app->name, "not enough memory");
@@ -137,24 +136,15 @@ struct nk_app *nk_app_by_number(uint64_t number) {
                                                                           : NULL;
 }
 
-/* How many devices the app owns. */
-static uint64_t devices(const struct nk_app *app) {
-    const struct nom_resource *r;
-    uint64_t count = 0;
-    for (uint32_t id = 1; (r = nk_board_resource(id)); id++)
-        count += r->owner == app->number && r->kind == NOM_RESOURCE_PCI;
-    return count;
-}
-
 static void release_prices(const struct nk_app *app) {
     const struct nom_resource *r;
-    for (uint32_t id = 1; (r = nk_board_resource(id)); id++)
+    for (uint32_t i = 0; (r = nk_board_at(i)); i++)
         if (r->owner == app->number && r->kind == NOM_RESOURCE_PRICES)
-            nk_board_own(id, 0);
+            nk_board_own(r->id, 0);
 }
 
 void nk_app_kill(struct nk_app *app, uint8_t exit_value) {
-    uint64_t cores = 0, device_count = devices(app);
+    uint64_t cores = 0;
     app->runs = false; /* no event is for it any more */
     nk_core_flush(app);
     for (unsigned i = 0; i < NK_CORES_MAX; i++) {
@@ -164,7 +154,7 @@ void nk_app_kill(struct nk_app *app, uint8_t exit_value) {
         cores++;
     }
     nk_core_tables(nk_core_here(), 0);
-    nk_device_release(app->number);
+    uint64_t device_count = nk_device_release_all(app);
     release_prices(app);
     nk_channel_end(app);
     nk_line("app %s gave back: %u KiB, %u devices, %u cores", app->name,

@@ -12,10 +12,11 @@ struct nk_app {
     uint32_t number; /* from 1: owner of memory and resources; 0: there is no such app */
     bool runs;       /* false before it was loaded and once it has ended */
     uint64_t tables_physical;
-    uint64_t device_next; /* where its next BAR will lie */
-    const char *name;     /* argv[0] */
+    const char *name; /* argv[0] */
     uint32_t argc;
     const char *argv[NOM_ARGS_MAX];
+    unsigned port_count; /* I/O ports it may use (ports.h) */
+    uint64_t ports[NK_IO_WORDS];
     struct nk_context contexts[NK_CORES_MAX]; /* at most one a core */
 };
 

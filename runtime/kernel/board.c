@@ -34,31 +34,55 @@ void nk_board_start(uint64_t tsc_hz, uint32_t ring0_ps_per_iteration, uint32_t c
     board->sequence++;
 }
 
+/* Where the next one goes: a place not used yet, or else that of what was unplugged first, or -1.
+ */
+static int free_place(void) {
+    int oldest = -1;
+    if (board->resource_count < NOM_BOARD_RESOURCES_MAX)
+        return (int)board->resource_count;
+    for (int i = 0; i < (int)NOM_BOARD_RESOURCES_MAX; i++)
+        if ((board->resources[i].flags & NOM_RESOURCE_GONE) && board->resources[i].owner == 0 &&
+            (oldest < 0 || board->resources[i].id < board->resources[oldest].id))
+            oldest = i;
+    return oldest;
+}
+
 uint32_t nk_board_add(struct nom_resource resource) {
-    uint32_t count = board->resource_count;
-    if (count == NOM_BOARD_RESOURCES_MAX)
+    int place = free_place();
+    if (place < 0)
         return 0;
-    resource.id = count + 1;
+    uint32_t before = board->resources[place].id;
+    resource.id = before ? before + NOM_BOARD_RESOURCES_MAX : (uint32_t)place + 1;
     board->sequence++;
-    shared.board.resources[count] = resource;
+    shared.board.resources[place] = resource;
     if (resource.kind == NOM_RESOURCE_MEMORY)
         board->memory_bytes += resource.bytes;
-    board->resource_count = count + 1;
+    if (place == (int)board->resource_count)
+        board->resource_count++;
     board->generation++;
     board->sequence++;
     nk_apps_event(NOM_EVENT_RESOURCES);
     return resource.id;
 }
 
+const struct nom_resource *nk_board_at(uint64_t place) {
+    return place < board->resource_count ? &shared.board.resources[place] : NULL;
+}
+
+static volatile struct nom_resource *resource_of(uint32_t id) {
+    return &board->resources[(id - 1) % NOM_BOARD_RESOURCES_MAX];
+}
+
 const struct nom_resource *nk_board_resource(uint64_t id) {
-    return id >= 1 && id <= board->resource_count ? &shared.board.resources[id - 1] : NULL;
+    const struct nom_resource *r = id ? nk_board_at((id - 1) % NOM_BOARD_RESOURCES_MAX) : NULL;
+    return r && r->id == id ? r : NULL;
 }
 
 void nk_board_own(uint32_t id, uint32_t owner) {
-    if (board->resources[id - 1].owner == owner)
+    if (resource_of(id)->owner == owner)
         return;
     board->sequence++;
-    board->resources[id - 1].owner = owner;
+    resource_of(id)->owner = owner;
     board->generation++;
     board->sequence++;
     if (owner == 0)
@@ -67,7 +91,7 @@ void nk_board_own(uint32_t id, uint32_t owner) {
 
 void nk_board_flags(uint32_t id, uint32_t flags) {
     board->sequence++;
-    board->resources[id - 1].flags = flags;
+    resource_of(id)->flags = flags;
     board->generation++;
     board->sequence++;
     nk_apps_event(NOM_EVENT_RESOURCES);

@@ -25,9 +25,15 @@ enum nk_count {
 void nk_board_start(uint64_t tsc_hz, uint32_t ring0_ps_per_iteration, uint32_t cores,
                     uint32_t syscall_entry);
 
-/* Adds a resource, numbered by its place; its id, or 0 if the board is full. Core i is resource
- * i + 1. Apps that run are notified (NOM_EVENT_RESOURCES). */
+/*
+ * Adds a resource; its id, or 0 if the board is full. The first at a place has that place, from 1,
+ * as its id: core i is resource i + 1. When no place is left, what was unplugged first gives up its
+ * own; the id there becomes another, so that no id is ever used again. Apps that run are notified
+ * (NOM_EVENT_RESOURCES).
+ */
 uint32_t nk_board_add(struct nom_resource resource);
+/* The resource at a place, from 0; NULL past the last. */
+const struct nom_resource *nk_board_at(uint64_t place);
 /* The resource of an id, or NULL. */
 const struct nom_resource *nk_board_resource(uint64_t id);
 /* Apps are notified when it becomes free (owner 0). */

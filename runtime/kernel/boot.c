@@ -50,6 +50,8 @@ void nk_boot_read(uint64_t start_info, struct nk_boot *boot) {
         }
     }
 
+    boot->rsdp = info->rsdp;
+
     if (info->command != 0) {
         const char *command = firmware(info->command, 1);
         unsigned n = 0;

@@ -15,6 +15,7 @@ struct nk_boot {
     struct nk_range memory[NK_MEMORY_RANGES_MAX]; /* usable */
     unsigned memory_count;
     struct nk_range initrd; /* bytes = 0: none */
+    uint64_t rsdp;          /* of the ACPI tables, 0: not told */
     char command[NK_COMMAND_BYTES_MAX];
     bool command_cut; /* it was longer */
 };

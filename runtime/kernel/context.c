@@ -5,6 +5,7 @@
  */
 #include "context.h"
 #include "app.h"
+#include "bind.h"
 #include "board.h"
 #include "memory.h"
 #include "paging.h"
@@ -61,6 +62,7 @@ int nk_context_start(struct nk_app *app, struct nk_core *core, const struct nom_
 }
 
 void nk_context_end(struct nk_context *context) {
+    nk_bind_context_end(context);
     context->state = NK_CONTEXT_FREE;
     nk_schedule_remove(context);
 }
@@ -110,6 +112,7 @@ int64_t nk_context_wait(struct nk_context *context, uint64_t events, uint64_t ti
     if ((events & ~(NOM_EVENTS_PENDING | NOM_EVENT_TIME)) ||
         (!(events & NOM_EVENTS_PENDING) && !timeout_ns))
         return -NOM_EINVAL;
+    nk_bind_settle(context);
     context->wait_events = events & NOM_EVENTS_PENDING;
     uint64_t found = take(context, context->wait_events);
     if (found)

@@ -4,10 +4,12 @@
  * at boot and never stop.
  */
 #include "core.h"
+#include "acpi.h"
 #include "app.h"
 #include "console.h"
 #include "lapic.h"
 #include "paging.h"
+#include "ports.h"
 #include "processor.h"
 #include "schedule.h"
 #include "trap.h"
@@ -22,6 +24,9 @@
 #define BOOT_MS    100 /* for a core to answer in */
 #define BOOT_TRIES 10
 
+_Static_assert(offsetof(struct nk_core, port_map) ==
+                   offsetof(struct nk_core, tss) + sizeof(struct nk_tss),
+               "the map of ports follows the TSS");
 _Static_assert(offsetof(struct nk_core, entry_stack) == NK_CORE_ENTRY_STACK &&
                    offsetof(struct nk_core, app_rsp) == NK_CORE_APP_RSP &&
                    offsetof(struct nk_core, tss.rsp[0]) == NK_CORE_FRAME_END &&
@@ -96,10 +101,10 @@ void nk_core_look(struct nk_core *core) {
 static void begin(struct nk_core *core) {
     uint64_t tss = (uint64_t)&core->tss;
     nk_copy_words(core->gdt, nk_gdt, NK_GDT_ENTRIES);
-    core->gdt[NK_TSS / 8] =
-        (sizeof core->tss - 1) | (tss & 0xffffff) << 16 | 0x89ULL << 40 | (tss >> 24 & 0xff) << 56;
+    core->gdt[NK_TSS / 8] = (sizeof core->tss + sizeof core->port_map - 1) |
+                            (tss & 0xffffff) << 16 | 0x89ULL << 40 | (tss >> 24 & 0xff) << 56;
     core->gdt[NK_TSS / 8 + 1] = tss >> 32;
-    core->tss.io_map = sizeof core->tss; /* ring 3 may use no port */
+    nk_ports_start(core);
     for (unsigned i = 0; i < NK_FAULT_STACKS; i++)
         core->tss.ist[i] = core->entry_stack + (i + 1) * NK_FAULT_STACK_BYTES;
     nk_table_load("lgdt", core->gdt, sizeof core->gdt);
@@ -136,12 +141,17 @@ static uint32_t fw_cfg(uint16_t key, unsigned bytes) {
     return value;
 }
 
-/* As QEMU tells; 1 where it is another machine. */
-static uint32_t machine_cores(void) {
-    if (fw_cfg(FW_CFG_SIGNATURE, 4) != 0x554d4551) /* "QEMU" */
-        return 1;
-    uint32_t count = fw_cfg(FW_CFG_CORES, 2);
-    return count ? count : 1;
+/* Those that ACPI lists, or as many as QEMU tells; 1 where neither says. */
+static unsigned machine_cores(uint32_t apic_id[NK_CORES_MAX]) {
+    unsigned count = nk_acpi_cores(apic_id);
+    if (count > 0)
+        return count;
+    if (fw_cfg(FW_CFG_SIGNATURE, 4) == 0x554d4551) /* "QEMU" */
+        count = fw_cfg(FW_CFG_CORES, 2);
+    count = count == 0 ? 1 : count > NK_CORES_MAX ? NK_CORES_MAX : count;
+    for (unsigned i = 0; i < count; i++)
+        apic_id[i] = i;
+    return count;
 }
 
 static bool boot(struct nk_core *core, uint32_t apic_id, uint64_t tsc_hz) {
@@ -160,16 +170,19 @@ static bool boot(struct nk_core *core, uint32_t apic_id, uint64_t tsc_hz) {
 }
 
 void nk_core_start_others(uint64_t tsc_hz) {
-    uint32_t wanted = machine_cores();
+    uint32_t apic_id[NK_CORES_MAX];
+    unsigned wanted = machine_cores(apic_id);
     /* The trampoline runs at its physical address until it is in long mode. */
     nk_copy(nk_direct(NK_TRAMPOLINE), nk_trampoline,
             nk_image_physical(nk_trampoline_end) - nk_image_physical(nk_trampoline));
     nk_tables_boot[0] = nk_tables_boot[DIRECT_TOP_ENTRY] & ~NK_PAGE_NO_EXECUTE;
-    for (uint32_t apic_id = 1; apic_id < wanted && nk_core_count < NK_CORES_MAX; apic_id++) {
-        if (boot(prepare(nk_core_count), apic_id, tsc_hz))
+    for (unsigned i = 0; i < wanted && nk_core_count < NK_CORES_MAX; i++) {
+        if (apic_id[i] == nk_cores[0].apic_id)
+            continue;
+        if (boot(prepare(nk_core_count), apic_id[i], tsc_hz))
             nk_core_count++;
         else
-            nk_line("core %u does not start", (uint64_t)apic_id);
+            nk_line("core %u does not start", (uint64_t)apic_id[i]);
     }
     nk_tables_boot[0] = 0;
 }

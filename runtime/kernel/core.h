@@ -21,6 +21,9 @@ struct nk_tss {
 } __attribute__((packed));
 _Static_assert(sizeof(struct nk_tss) == 104, "the TSS");
 
+/* Offset of a map of ports that lies outside the TSS: none may be used. */
+#define NK_PORT_MAP_NONE 0xffff
+
 /* In ring 0 GS points to it. trap.S knows the first fields by their offsets (machine_asm.h). */
 struct nk_core {
     struct nk_core *self;
@@ -28,6 +31,7 @@ struct nk_core {
     uint64_t app_rsp;     /* scratch of the system-call entry */
     uint32_t reserved0;
     struct nk_tss tss; /* tss.rsp[0]: end of the frame into which an entry from ring 3 saves */
+    uint8_t port_map[NK_IO_END / 8 + 1]; /* part of the TSS (ports.h); the last byte stays ones */
 
     uint32_t index, apic_id;
     uint64_t gdt[NK_GDT_ENTRIES];

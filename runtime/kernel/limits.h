@@ -61,6 +61,16 @@
 #define NK_INITRD_FILES_MAX  65536 /* looked at before an app counts as not found */
 #define NK_ELF_SEGMENTS_MAX  16
 #define NK_LINE_BYTES_MAX    240 /* one line of the kernel's own */
+#define NK_ACPI_TABLES_MAX   64
+#define NK_ACPI_BYTES_MAX    0x10000 /* of one table that is used */
+
+#define NK_BINDINGS_MAX    128    /* interrupts of devices bound to apps */
+#define NK_PORTS_MAX       16     /* that devices can be plugged into */
+#define NK_LEAVE_MS        5000   /* for an app to release a device that is to be unplugged */
+#define NK_IOMMU_POLLS_MAX 100000 /* of a register, before the unit counts as broken */
+
+/* Channels that one app may have offered at once, so that it leaves others theirs. */
+#define NK_CHANNELS_OFFERED_MAX 4u
 
 /* Channels that one app may have offered at once, so that it leaves others theirs. */
 #define NK_CHANNELS_OFFERED_MAX 4u
@@ -68,6 +78,12 @@
 /* Devices. BARs are placed by the kernel, from a window below 4 GiB that no firmware we know
  * uses; each takes whole pages of its own. */
 #define NK_PCI_FUNCTIONS_MAX 48
+#define NK_PCI_BUSES_MAX     32          /* numbered from 0 */
+#define NK_PCI_DEPTH_MAX     4           /* of bridges behind bridges */
+#define NK_PCI_BRIDGE_BYTES  0x800000ULL /* window of a bridge on the first bus; 1 MiB deeper */
+#define NK_IO_START          0x1000u     /* ports of I/O BARs, on the first bus only */
+#define NK_IO_END            0x1800u
+#define NK_IO_WORDS          ((NK_IO_END - NK_IO_START) / 64) /* a bit a port */
 #define NK_PCI_WINDOW_START  0xd0000000ULL
 #define NK_PCI_WINDOW_END    0xe0000000ULL
 

@@ -1,7 +1,8 @@
 /*
  * Invariants: core->contexts holds the contexts that live on the core, in any state but FREE; at
  * most one of them is RUNNING, and it is core->current. The timer is set only while a READY context
- * waits for the RUNNING one to leave, or a WAITING one for a time.
+ * waits for the RUNNING one to leave, or a WAITING one for a time; or, on the first core, a device
+ * is to be unplugged (hotplug.c).
  *
  * How a context leaves that shares its core:
  *
@@ -16,8 +17,10 @@
 #include "schedule.h"
 #include "app.h"
 #include "board.h"
+#include "hotplug.h"
 #include "interrupt.h"
 #include "lapic.h"
+#include "ports.h"
 #include "upcall.h"
 #include "worker.h"
 
@@ -141,6 +144,7 @@ static void enter(struct nk_core *core, struct nk_context *context, uint64_t now
     core->registers = context;
     core->current = context;
     core->tss.rsp[0] = (uint64_t)(&context->frame + 1);
+    nk_ports_load(core, context->app);
 }
 
 static void timer(struct nk_core *core, uint64_t at, uint64_t now) {
@@ -163,7 +167,8 @@ static void idle(struct nk_core *core) {
 /* Chooses; idles until it can. */
 static void choose(struct nk_core *core) {
     for (;;) {
-        uint64_t now = nk_tsc(), next;
+        nk_hotplug_due();
+        uint64_t now = nk_tsc(), next, due = core->index == 0 ? nk_hotplug_next_tsc() : 0;
         struct nk_context *context = core->current;
         bool ready = refresh(core, now, &next);
         bool runs = context && context->state == NK_CONTEXT_RUNNING;
@@ -185,7 +190,7 @@ static void choose(struct nk_core *core) {
         } else if (runs) {
             context->cut_tsc = 0;
         }
-        timer(core, next, now);
+        timer(core, due && due < next ? due : next, now);
         if (runs)
             return;
         idle(core);
@@ -197,7 +202,7 @@ struct nk_frame *nk_schedule(struct nk_core *core) {
         if (core->deferred_count > 0)
             nk_interrupt_deferred();
         if (!core->current || core->current->state != NK_CONTEXT_RUNNING ||
-            core->context_count > 1 || core->timer_tsc)
+            core->context_count > 1 || core->timer_tsc || nk_hotplug_next_tsc())
             choose(core);
         if (core->deferred_count > 0)
             continue;

@@ -2,6 +2,7 @@
  * The order in which the machine is taken over. Nothing here is undone: the last step enters the
  * apps. The first core does all of it, holding the lock; the others wait for that.
  */
+#include "acpi.h"
 #include "app.h"
 #include "board.h"
 #include "boot.h"
@@ -9,6 +10,8 @@
 #include "console.h"
 #include "core.h"
 #include "device.h"
+#include "hotplug.h"
+#include "iommu.h"
 #include "lapic.h"
 #include "memory.h"
 #include "paging.h"
@@ -31,7 +34,9 @@ static void list(void) {
     nk_board_add(
         (struct nom_resource){.kind = NOM_RESOURCE_MEMORY, .bytes = nk_memory_usable_bytes()});
     nk_board_add((struct nom_resource){.kind = NOM_RESOURCE_PRICES});
+    nk_iommu_start();
     nk_device_start();
+    nk_hotplug_start();
 }
 
 void nk_start(uint64_t start_info) {
@@ -41,6 +46,7 @@ void nk_start(uint64_t start_info) {
     nk_paging_start();
     nk_trap_start();
     nk_core_start_first();
+    nk_acpi_start(boot.rsdp);
     nk_memory_start(&boot);
     uint64_t tsc_hz = nk_clock_tsc_hz(&source);
     uint32_t ring0_ps = nk_clock_ring0_ps(tsc_hz);

@@ -4,6 +4,7 @@
  */
 #include "syscall.h"
 #include "app.h"
+#include "bind.h"
 #include "board.h"
 #include "channel.h"
 #include "console.h"
@@ -49,7 +50,7 @@ static int64_t query(const struct nk_app *app, uint64_t what, uint64_t key, uint
     case NOM_QUERY_RESOURCE:
         if (!nk_paging_writable(app, out, sizeof *resource))
             return -NOM_EFAULT;
-        resource = key < NOM_BOARD_RESOURCES_MAX ? nk_board_resource(key + 1) : NULL;
+        resource = nk_board_at(key);
         if (!resource)
             return -NOM_ENOENT;
         nk_paging_put(app, out, resource, sizeof *resource);
@@ -134,6 +135,8 @@ static int64_t release(struct nk_context *context, uint64_t id) {
         return -NOM_ENOENT;
     if (resource->kind == NOM_RESOURCE_CORE)
         return release_core(context, id);
+    if (resource->kind == NOM_RESOURCE_PCI)
+        return nk_device_release(app, id);
     if (resource->kind != NOM_RESOURCE_PRICES)
         return -NOM_EINVAL;
     if (resource->owner != app->number)
@@ -145,7 +148,7 @@ static int64_t release(struct nk_context *context, uint64_t id) {
 
 static int64_t notify_prices(const struct nk_app *app) {
     const struct nom_resource *resource;
-    for (uint32_t id = 1; (resource = nk_board_resource(id)); id++)
+    for (uint32_t i = 0; (resource = nk_board_at(i)); i++)
         if (resource->kind == NOM_RESOURCE_PRICES && resource->owner == app->number) {
             nk_apps_event(NOM_EVENT_PRICES);
             return 0;
@@ -214,6 +217,9 @@ void nk_syscall(struct nk_context *context) {
         if (nk_upcall_resume(context, frame->rdi))
             return;
         result = -NOM_EINVAL;
+        break;
+    case NOM_SYS_INTERRUPT:
+        result = nk_call_interrupt(context, frame->rdi, frame->rsi, frame->rdx);
         break;
     case NOM_SYS_NOTIFY:
         result = notify(app, frame->rdi, frame->rsi);

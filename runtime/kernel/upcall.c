@@ -5,6 +5,7 @@
  */
 #include "upcall.h"
 #include "app.h"
+#include "bind.h"
 #include "board.h"
 #include "console.h"
 #include "fault.h"
@@ -68,5 +69,6 @@ bool nk_upcall_resume(struct nk_context *context, uint64_t how) {
     frame->rsp = once(&saved->rsp);
     context->in_upcall = false;
     context->fault_upcall = false;
+    nk_bind_settle(context);
     return true;
 }

@@ -237,8 +237,8 @@ int virtnet_open(struct virtnet *v, const struct nom_device *device, char *why,
     if ((offered & wanted) != wanted) {
         return fail(v, why, why_bytes, "the device lacks VERSION_1 or MAC");
     }
-    uint64_t features =
-        offered & (wanted | VIRTNET_F_CSUM | VIRTNET_F_GUEST_CSUM | VIRTNET_F_EVENT_IDX);
+    uint64_t features = offered & (wanted | VIRTNET_F_CSUM | VIRTNET_F_GUEST_CSUM |
+                                   VIRTNET_F_EVENT_IDX | VIRTNET_F_ACCESS_PLATFORM);
     if (virtnet_pci_accept(&v->pci, features) != 0) {
         return fail(v, why, why_bytes, "the device refuses the features it offered");
     }

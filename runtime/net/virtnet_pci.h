@@ -11,11 +11,13 @@
 #include "runtime/abi/syscall.h"
 #include <stdint.h>
 
-#define VIRTNET_F_CSUM       (UINT64_C(1) << 0)
-#define VIRTNET_F_GUEST_CSUM (UINT64_C(1) << 1)
-#define VIRTNET_F_MAC        (UINT64_C(1) << 5)
-#define VIRTNET_F_EVENT_IDX  (UINT64_C(1) << 29)
-#define VIRTNET_F_VERSION_1  (UINT64_C(1) << 32)
+#define VIRTNET_F_CSUM            (UINT64_C(1) << 0)
+#define VIRTNET_F_GUEST_CSUM      (UINT64_C(1) << 1)
+#define VIRTNET_F_MAC             (UINT64_C(1) << 5)
+#define VIRTNET_F_EVENT_IDX       (UINT64_C(1) << 29)
+#define VIRTNET_F_VERSION_1       (UINT64_C(1) << 32)
+/* Addresses are those of the floor's plat_dma_address, which an IOMMU may translate. */
+#define VIRTNET_F_ACCESS_PLATFORM (UINT64_C(1) << 33)
 
 struct virtnet_pci {
     volatile uint8_t *common; /* virtio_pci_common_cfg */

@@ -3,12 +3,14 @@
  */
 #include "runtime/platform/device.h"
 #include "call.h"
+#include "floor.h"
 #include "runtime/platform/platform.h"
 #include <stdbool.h>
 
 static bool wanted(const struct nom_resource *r, uint16_t vendor, const uint16_t *devices,
                    unsigned n) {
-    if (r->kind != NOM_RESOURCE_PCI || r->pci_vendor != vendor || r->owner != 0)
+    if (r->kind != NOM_RESOURCE_PCI || r->pci_vendor != vendor || r->owner != 0 ||
+        (r->flags & (NOM_RESOURCE_GONE | NOM_RESOURCE_LEAVING)))
         return false;
     for (unsigned i = 0; i < n; i++)
         if (r->pci_device == devices[i])
@@ -24,6 +26,8 @@ int plat_device_acquire(uint16_t vendor, const uint16_t *devices, unsigned n,
         const struct nom_resource *r = &board->resources[i];
         if (!wanted(r, vendor, devices, n))
             continue;
+        if (r->flags & NOM_RESOURCE_IOMMU)
+            plat_memory_translated();
         error = (int)plat_call(NOM_SYS_ACQUIRE, r->id, (uint64_t)out, 0);
         if (error != -NOM_EBUSY)
             return error;

@@ -7,5 +7,7 @@
 #include "runtime/abi/start.h"
 
 void plat_memory_start(const struct nom_start *start);
+/* Devices reach this app's memory by the app's own addresses from now on (NOM_RESOURCE_IOMMU). */
+void plat_memory_translated(void);
 
 #endif

@@ -6,6 +6,7 @@
 #include "call.h"
 #include "floor.h"
 #include "runtime/platform/platform.h"
+#include <stdbool.h>
 
 #define PAGE_BYTES  4096u
 #define GRANT_BYTES (2u << 20) /* least to ask the kernel for */
@@ -16,9 +17,14 @@ static unsigned span_count;
 static uint64_t next, left; /* what is not handed out, at the end of the last span */
 static uint64_t map_next = NOM_MAP_START;
 static struct span initrd;
+static bool translated; /* by an IOMMU, which knows the app's own addresses */
 
 void plat_memory_start(const struct nom_start *start) {
     initrd = (struct span){start->initrd, start->initrd_bytes, start->initrd_physical};
+}
+
+void plat_memory_translated(void) {
+    translated = true;
 }
 
 static int grow(uint64_t bytes) {
@@ -63,8 +69,8 @@ uint64_t plat_dma_address(const void *p) {
     uint64_t address = (uint64_t)p;
     for (unsigned i = 0; i < span_count; i++)
         if (address - spans[i].address < spans[i].bytes)
-            return spans[i].physical + (address - spans[i].address);
+            return translated ? address : spans[i].physical + (address - spans[i].address);
     if (address - initrd.address < initrd.bytes)
-        return initrd.physical + (address - initrd.address);
+        return translated ? address : initrd.physical + (address - initrd.address);
     return 0;
 }

@@ -1,0 +1,280 @@
+/*
+ * What the kernel does with devices, seen by an app: device KIND.
+ *   interrupt  K11: bound, waited for, masked, held back, unbound
+ *   release    K6: released, silent, acquired again
+ *   ports      K6: uses the ports of a BAR, and after release one of them once too often
+ *   victim     K8: tells where a frame of its own lies (on the price page), looks at it later
+ *   attack     K8: has its card receive into the victim's frame
+ *   plug N     K12: takes every card that comes, gives back each that is to leave, N times
+ *   hold       K12: never gives back
+ *   beside MS  runs beside others, waiting often
+ */
+#include "card.h"
+#include "check.h"
+#include "runtime/abi/prices.h"
+#include <stdio.h>
+#include <stdlib.h>
+
+#define PATTERN      0x5a
+#define VICTIM_MS    1500u
+#define VICTIM_BYTES 0x1000000u
+
+static struct card card;
+
+static bool took(uint64_t bit) {
+    uint64_t was =
+        __atomic_fetch_and(&card_context()->interrupts, ~(1ULL << bit), __ATOMIC_SEQ_CST);
+    return was >> bit & 1;
+}
+
+static int64_t interrupt(uint64_t entry, uint64_t op) {
+    return plat_call(NOM_SYS_INTERRUPT, card.device.resource_id, entry, op);
+}
+
+static uint64_t interrupts_so_far(void) {
+    return *(const volatile uint64_t *)&plat_board()->counters.device_interrupts;
+}
+
+static int test_interrupt(void) {
+    uint16_t sent = 0;
+    CHECK(card_acquire(&card) == 0);
+    CHECK(card.device.interrupts >= 3);
+    CHECK(interrupt(0, NOM_INTERRUPT_UNMASK) == -NOM_ENOENT);
+    CHECK(interrupt(card.device.interrupts, NOM_INTERRUPT_BIND) == -NOM_EINVAL);
+    CHECK(interrupt(0, 5) == -NOM_EINVAL);
+    CHECK(plat_call(NOM_SYS_INTERRUPT, 1, 0, NOM_INTERRUPT_BIND) == -NOM_ENOENT);
+    CHECK(plat_call(NOM_SYS_INTERRUPT, 9999, 0, NOM_INTERRUPT_BIND) == -NOM_ENOENT);
+    int64_t bit = interrupt(1, NOM_INTERRUPT_BIND);
+    CHECK(bit >= 0 && bit < 64);
+    CHECK(interrupt(1, NOM_INTERRUPT_BIND) == -NOM_EBUSY);
+    int64_t other = interrupt(2, NOM_INTERRUPT_BIND);
+    CHECK(other >= 0 && other != bit);
+    const char *wrong = card_start(&card, NO_VECTOR, 1);
+    if (wrong) {
+        plat_log("device: %s", wrong);
+        return 1;
+    }
+    CHECK(card_wait(NOM_EVENT_INTERRUPT, 20) == NOM_EVENT_TIME);
+    card_send(&card);
+    CHECK(card_wait(NOM_EVENT_INTERRUPT, 2000) == NOM_EVENT_INTERRUPT);
+    CHECK(card_used(&card, TX) == ++sent && took((uint64_t)bit));
+
+    CHECK(interrupt(1, NOM_INTERRUPT_MASK) == 0);
+    card_send(&card);
+    CHECK(card_await(&card, TX, ++sent));
+    CHECK(card_wait(NOM_EVENT_INTERRUPT, 50) == NOM_EVENT_TIME && !took((uint64_t)bit));
+    CHECK(interrupt(1, NOM_INTERRUPT_UNMASK) == 0);
+    CHECK(card_wait(NOM_EVENT_INTERRUPT, 2000) == NOM_EVENT_INTERRUPT && took((uint64_t)bit));
+
+    /* Twenty without taking the bit: the kernel hears two. */
+    uint64_t before = interrupts_so_far();
+    for (unsigned i = 0; i < 20; i++) {
+        card_send(&card);
+        CHECK(card_await(&card, TX, ++sent));
+    }
+    plat_log("device: 20 frames, %u interrupts", (unsigned)(interrupts_so_far() - before));
+    CHECK(interrupts_so_far() - before == 2);
+    /* Taken: what was held back comes, and then the next. */
+    CHECK(took((uint64_t)bit));
+    card_wait(NOM_EVENT_INTERRUPT, 1);
+    CHECK(card_wait(NOM_EVENT_INTERRUPT, 2000) == NOM_EVENT_INTERRUPT && took((uint64_t)bit));
+    card_send(&card);
+    CHECK(card_wait(NOM_EVENT_INTERRUPT, 2000) == NOM_EVENT_INTERRUPT && took((uint64_t)bit));
+    CHECK(card_await(&card, TX, ++sent));
+
+    CHECK(interrupt(1, NOM_INTERRUPT_UNBIND) == 0);
+    CHECK(interrupt(1, NOM_INTERRUPT_UNBIND) == -NOM_ENOENT);
+    card_send(&card);
+    CHECK(card_await(&card, TX, ++sent));
+    CHECK(card_wait(NOM_EVENT_INTERRUPT, 50) == NOM_EVENT_TIME);
+    return check_end("device");
+}
+
+static bool mapped(uint64_t address) {
+    uint64_t physical;
+    return plat_call(NOM_SYS_QUERY, NOM_QUERY_PHYSICAL, address, (uint64_t)&physical) == 0;
+}
+
+static int test_release(void) {
+    for (unsigned round = 0; round < 20; round++) {
+        int error = card_acquire(&card);
+        if (error)
+            plat_log("device: acquire gives %d", error);
+        CHECK(error == 0);
+        uint32_t id = card.device.resource_id;
+        uint64_t bar = card.device.bar[4].address;
+        CHECK(interrupt(0, NOM_INTERRUPT_BIND) == 0);
+        CHECK(bar && mapped(bar) && card_start(&card, 0, NO_VECTOR) == NULL);
+        card_put(&card, RX, plat_dma_address(card.buffer), 2048);
+        card_send(&card);
+        CHECK(card_wait(NOM_EVENT_INTERRUPT, 2000) == NOM_EVENT_INTERRUPT && took(0));
+        CHECK(card_used(&card, RX) == 1 && card.buffer[HEADER + 21] == 2); /* an ARP reply */
+        card_put(&card, RX, plat_dma_address(card.buffer), 2048);
+        CHECK(plat_call(NOM_SYS_RELEASE, id, 0, 0) == 0);
+        CHECK(plat_call(NOM_SYS_RELEASE, id, 0, 0) == -NOM_EPERM);
+        CHECK(!mapped(bar) && !mapped(card.device.bar[1].address));
+        CHECK(plat_call(NOM_SYS_INTERRUPT, id, 0, NOM_INTERRUPT_UNMASK) == -NOM_EPERM);
+    }
+    CHECK(card_acquire(&card) == 0);
+    char why[128];
+    CHECK(virtnet_pci_find(&card.pci, &card.device, why, sizeof why) == 0);
+    CHECK(card.pci.common[20] == 0); /* its status: reset */
+    return check_end("device");
+}
+
+static uint8_t in(uint16_t port) {
+    uint8_t value;
+    __asm__ volatile("inb %1, %0" : "=a"(value) : "Nd"(port));
+    return value;
+}
+
+/* A transitional card's registers are ports too; its status is the 19th. */
+static int test_ports(void) {
+    static const uint16_t device[] = {0x1000};
+    uint32_t bar;
+    CHECK(plat_device_acquire(0x1af4, device, 1, &card.device) == 0);
+    memcpy(&bar, card.device.config + 0x10, sizeof bar);
+    uint16_t status = (uint16_t)((bar & ~3u) + 18);
+    CHECK((bar & 1) && card.device.bar[0].bytes == 32 && card.device.bar[0].address == 0);
+    CHECK(in(status) == 0);
+    __asm__ volatile("outb %0, %1" : : "a"((uint8_t)1), "Nd"(status));
+    CHECK(in(status) == 1);
+    card_wait(NOM_EVENT_TIME, 5);
+    CHECK(in(status) == 1);
+    CHECK(plat_call(NOM_SYS_RELEASE, card.device.resource_id, 0, 0) == 0);
+    check_end("device");
+    in(status); /* the kernel ends it */
+    return 1;
+}
+
+static const struct nom_resource *resource(uint32_t kind) {
+    const struct nom_board *board = plat_board();
+    for (uint32_t i = 0; i < board->resource_count; i++)
+        if (board->resources[i].kind == kind)
+            return &board->resources[i];
+    return NULL;
+}
+
+static int victim(void) {
+    uint64_t physical, prices;
+    /* The last of several megabytes: not an address at which apps have something. */
+    uint8_t *memory = plat_dma_alloc(VICTIM_BYTES);
+    if (!memory)
+        return 1;
+    uint8_t *page = memory + VICTIM_BYTES - 4096;
+    if (plat_call(NOM_SYS_QUERY, NOM_QUERY_PHYSICAL, (uint64_t)page, (uint64_t)&physical) ||
+        plat_call(NOM_SYS_ACQUIRE, resource(NOM_RESOURCE_PRICES)->id, (uint64_t)&prices, 0))
+        return 1;
+    memset(page, PATTERN, 4096);
+    __atomic_store_n(&((struct nom_prices *)prices)->generation, physical, __ATOMIC_SEQ_CST);
+    card_wait(NOM_EVENT_TIME, VICTIM_MS);
+    for (unsigned i = 0; i < 4096; i++)
+        if (page[i] != PATTERN) {
+            plat_log("victim: byte %u is now %#x", i, page[i]);
+            return 1;
+        }
+    plat_log("victim: unharmed, DMA faults %u", (unsigned)plat_board()->events.dma_faults);
+    return 0;
+}
+
+static int attack(void) {
+    uint64_t where = 0;
+    const struct nom_prices *prices = (const void *)START->prices;
+    for (unsigned i = 0; !where && i < 1000; i++) {
+        card_wait(NOM_EVENT_TIME, 2);
+        where = __atomic_load_n(&prices->generation, __ATOMIC_SEQ_CST);
+    }
+    if (!where || mapped(where) || card_acquire(&card) || card_start(&card, NO_VECTOR, NO_VECTOR))
+        return 2;
+    /* First a frame of its own, to show that the way is right. */
+    card_put(&card, RX, plat_dma_address(card.buffer), 2048);
+    card_send(&card);
+    if (!card_await(&card, RX, 1) || card.buffer[HEADER + 21] != 2)
+        return 3;
+    plat_log("attack: received %s, now into %#llx",
+             plat_dma_address(card.buffer) == (uint64_t)card.buffer ? "by its own addresses"
+                                                                    : "by physical addresses",
+             (unsigned long long)where);
+    card_put(&card, RX, where, 2048);
+    card_send(&card);
+    card_await(&card, RX, 2);
+    card_wait(NOM_EVENT_TIME, 300);
+    plat_log("attack: not stopped");
+    return 0;
+}
+
+static void name(const struct nom_resource *r, char *out, size_t bytes) {
+    snprintf(out, bytes, "%02x:%02x.%x", r->pci_bdf >> 8, r->pci_bdf >> 3 & 31, r->pci_bdf & 7);
+}
+
+/* The card it has, as the board shows it now; NULL: gone without a trace. */
+static const struct nom_resource *mine(void) {
+    const struct nom_board *board = plat_board();
+    for (uint32_t i = 0; i < board->resource_count; i++)
+        if (board->resources[i].id == card.device.resource_id)
+            return &board->resources[i];
+    return NULL;
+}
+
+static int plug(unsigned rounds, bool hold) {
+    char text[16];
+    for (unsigned round = 0; round < rounds;) {
+        const struct nom_resource *r = card.device.resource_id ? mine() : NULL;
+        if (!card.device.resource_id && card_acquire(&card) == 0) {
+            const char *wrong = card_start(&card, NO_VECTOR, NO_VECTOR);
+            card_put(&card, RX, plat_dma_address(card.buffer), 2048);
+            card_send(&card);
+            bool works = !wrong && card_await(&card, RX, 1) && card.buffer[HEADER + 21] == 2;
+            name(mine(), text, sizeof text);
+            plat_log("plug: %s %s", text, works ? "works" : "does not work");
+            continue;
+        }
+        if (card.device.resource_id && !hold && r && (r->flags & NOM_RESOURCE_LEAVING)) {
+            name(r, text, sizeof text);
+            plat_log("plug: gives back %s: %d", text, (int)plat_call(NOM_SYS_RELEASE, r->id, 0, 0));
+            card.device.resource_id = 0;
+            round++;
+            continue;
+        }
+        if (card.device.resource_id && (!r || (r->flags & NOM_RESOURCE_GONE))) {
+            plat_log("plug: lost its card, owner %u", r ? r->owner : 0);
+            card.device.resource_id = 0;
+            round++;
+            continue;
+        }
+        if (card_wait(NOM_EVENT_RESOURCES, 20000) != NOM_EVENT_RESOURCES) {
+            plat_log("plug: nothing comes");
+            return 1;
+        }
+    }
+    return 0;
+}
+
+static int beside(unsigned ms) {
+    uint64_t rounds = 0, end = plat_now_us() + ms * 1000ULL;
+    for (; plat_now_us() < end; rounds++)
+        card_wait(NOM_EVENT_TIME, 5);
+    plat_log("beside: through %s", rounds > ms / 100 ? "all of it" : "little");
+    return 0;
+}
+
+int plat_main(int argc, char **argv) {
+    const char *kind = argc > 1 ? argv[1] : "";
+    unsigned number = argc > 2 ? (unsigned)atoi(argv[2]) : 1;
+    if (strcmp(kind, "interrupt") == 0)
+        return test_interrupt();
+    if (strcmp(kind, "release") == 0)
+        return test_release();
+    if (strcmp(kind, "ports") == 0)
+        return test_ports();
+    if (strcmp(kind, "victim") == 0)
+        return victim();
+    if (strcmp(kind, "attack") == 0)
+        return attack();
+    if (strcmp(kind, "plug") == 0 || strcmp(kind, "hold") == 0)
+        return plug(number, kind[0] == 'h');
+    if (strcmp(kind, "beside") == 0)
+        return beside(number);
+    plat_log("device: which kind?");
+    return 1;
+}
