@@ -183,14 +183,14 @@ ends() { [ "$status" -eq "$1" ] || { echo "status $status, not $1"; return 1; };
 
 @test "K4, K14: no timer and no call while one app a core polls" {
     for accel in $ACCELS; do
-        boot "$accel" 1 "share poll 400"
+        boot "$accel" 1 "share poll 800"
         ends "$GOOD"
         says '^poll: timer interrupts 0, calls 0$'
-        boot "$accel" 2 "share poll 600 -- share poll 600"
+        boot "$accel" 2 "share poll 1200 -- share poll 1200"
         ends "$GOOD"
         times 2 '^poll: timer interrupts 0, calls 0$'
     done
-    boot tcg 4 "share poll 1000 -- share poll 1000 -- share poll 1000 -- share poll 1000"
+    boot tcg 4 "share poll 3000 -- share poll 3000 -- share poll 3000 -- share poll 3000"
     ends "$GOOD"
     times 4 '^poll: timer interrupts 0, calls 0$'
 }

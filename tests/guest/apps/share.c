@@ -64,8 +64,8 @@ _Noreturn static uint64_t ignore(struct nom_context *context, uint64_t events) {
     (void)events;
     for (;;)
         if (plat_now_us() > hog_end_us &&
-            (counter(&context->cuts) >= ENOUGH || plat_now_us() > hog_end_us + LONG_US))
-            plat_call(NOM_SYS_EXIT, context->cuts >= ENOUGH ? 0 : 1, 0, 0);
+            (counter(&context->cuts) > OFTEN || plat_now_us() > hog_end_us + LONG_US))
+            plat_call(NOM_SYS_EXIT, context->cuts > OFTEN ? 0 : 1, 0, 0);
 }
 
 static void hog(struct nom_context *context, uint64_t ms, bool mute) {
@@ -100,22 +100,21 @@ static void peek(struct nom_context *context, unsigned turns) {
              kept <= turns ? "else" : "");
 }
 
-/* Begins when nobody has called for a while: then all that poll see the same moment. */
+/* Until so many milliseconds after the kernel's first instruction: a moment that all apps share. */
+static void until(uint64_t ms) {
+    while ((__builtin_ia32_rdtsc() - board->entry_tsc) / (board->tsc_hz / 1000) < ms)
+        ;
+}
+
+/* All that poll look at the same time, when all have started and none has ended. */
 static void poll(uint64_t ms) {
     const uint64_t *timers = &board->counters.timer_interrupts;
     const uint64_t *calls = &board->counters.system_calls;
-    uint64_t calls_before = counter(calls), begin = plat_now_us();
-    while (plat_now_us() < begin + ms * 250)
-        if (counter(calls) != calls_before) {
-            calls_before = counter(calls);
-            begin = plat_now_us();
-        }
-    uint64_t timers_before = counter(timers);
-    while (plat_now_us() < begin + ms * 500)
-        ;
+    until(ms);
+    uint64_t timers_before = counter(timers), calls_before = counter(calls);
+    until(ms + ms / 4);
     uint64_t timers_after = counter(timers), calls_after = counter(calls);
-    while (plat_now_us() < begin + ms * 2000) /* until all have seen it */
-        ;
+    until(ms * 2);
     plat_log("poll: timer interrupts %llu, calls %llu",
              (unsigned long long)(timers_after - timers_before),
              (unsigned long long)(calls_after - calls_before));
