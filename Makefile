@@ -45,7 +45,7 @@ HOST_DIRS := runtime/econ record workloads/load profiler store pareto tuner repo
 HOST_SRC := $(foreach d,$(HOST_DIRS),$(wildcard $(d)/*.c))
 NOMCTL_SRC := $(wildcard nomctl/*.c)
 # Parts of the app that know no floor, built for the host too: tests reach them there.
-PARTS_SRC := $(wildcard runtime/lib/adapt.c runtime/lib/control.c runtime/lib/normal.c \
+PARTS_SRC := $(wildcard runtime/lib/adapt.c runtime/lib/control.c runtime/lib/normal.c runtime/lib/prices.c \
   runtime/net/batch.c runtime/net/virtnet*.c workloads/nhttpd/http*.c)
 TEST_SRC := $(wildcard tests/unit/test_*.c)
 TEST_HELP_SRC := $(filter-out $(TEST_SRC),$(wildcard tests/unit/*.c))
