@@ -8,6 +8,7 @@
 #define PLATFORM_PLATFORM_H
 
 #include "runtime/abi/board.h"
+#include "runtime/abi/prices.h"
 #include <floor_tsc.h> /* plat_now_tsc, of the floor that is built for */
 #include <stdbool.h>
 #include <stddef.h>
@@ -32,12 +33,18 @@ uint64_t plat_dma_address(const void *p);
 int plat_file(const char *path, const void **data, size_t *bytes);
 const char *plat_file_next(size_t index, const void **data, size_t *bytes);
 
-/* The bulletin board. */
+/* The bulletin board, and the page of prices beside it (lib/prices.h), both read-only. */
 const struct nom_board *plat_board(void);
+const struct nom_prices *plat_prices(void);
+/* The same page, for writing: this app is the one that publishes, until it ends. NULL if another
+ * app is, or if the floor has no page that others see. */
+struct nom_prices *plat_prices_own(void);
+/* By the page's owner, after it published: whoever waits (plat_wait) looks at it now. */
+void plat_prices_notify(void);
 
-/* Gives the core up until the NIC has a frame, plat_notify is called, or most_us have passed; a
- * floor that can only poll returns at once. For an app that has been idle: waking up costs tens of
- * microseconds. */
+/* Gives the core up until the NIC has a frame, prices change, plat_notify is called, or most_us
+ * have passed; a floor that can only poll returns at once. For an app that has been idle: waking up
+ * costs tens of microseconds. */
 void plat_wait(uint32_t most_us);
 /* Ends a plat_wait, the present one or else the next. From a signal handler or another thread. */
 void plat_notify(void);

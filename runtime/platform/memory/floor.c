@@ -11,6 +11,7 @@
 uint64_t memory_now_tsc = MEMORY_FIRST_TSC;
 
 static struct nom_board board;
+static struct nom_prices prices;
 static struct memory_settings settings;
 static char text[MEMORY_LOG_MAX + 1];
 static size_t text_bytes;
@@ -34,6 +35,16 @@ int memory_start(const struct memory_settings *s) {
 const struct nom_board *plat_board(void) {
     return &board;
 }
+
+const struct nom_prices *plat_prices(void) {
+    return &prices;
+}
+
+struct nom_prices *plat_prices_own(void) {
+    return &prices;
+}
+
+void plat_prices_notify(void) {}
 
 /* Nobody else would move the clock: it is a floor that can only poll. */
 void plat_wait(uint32_t most_us) {
