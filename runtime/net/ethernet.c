@@ -125,8 +125,11 @@ bool net_ethernet_reap(struct net_ethernet *e) {
 }
 
 void net_ethernet_kick(struct net_ethernet *e) {
-    batch_tx_done(e->batch,
-                  plat_now_tsc()); /* a kick shows the frames first, then takes its time */
+    uint64_t now_tsc = plat_now_tsc(); /* a kick shows the frames first, then takes its time */
+    batch_tx_done(e->batch, now_tsc);
+    if (e->first_sent_tsc == 0) {
+        e->first_sent_tsc = now_tsc;
+    }
     if (e->nic->ops->tx_kick(e->nic)) {
         e->counters->kicks++;
     }

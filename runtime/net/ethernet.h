@@ -20,9 +20,10 @@ struct net_ethernet {
     struct nic *nic;
     struct batch *batch;
     struct nom_net_counters *counters;
-    uint32_t lent;   /* receive buffers inside lwIP */
-    uint32_t placed; /* frames in the transmit ring, not reaped */
-    bool blocked;    /* lwIP was refused: call it again when there is room */
+    uint32_t lent;           /* receive buffers inside lwIP */
+    uint32_t placed;         /* frames in the transmit ring, not reaped */
+    uint64_t first_sent_tsc; /* of the first kick since it was set to 0 */
+    bool blocked;            /* lwIP was refused: call it again when there is room */
 };
 
 /* Adds the interface as lwIP's default; e stays where it is. 0, or -1 if lwIP refuses. */

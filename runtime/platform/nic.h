@@ -72,6 +72,11 @@ struct nic_ops {
     bool (*remind)(struct nic *nic);
     /* Errors of the device so far (ring or length that made no sense). */
     uint64_t (*errors)(struct nic *nic);
+    /* Before a plat_wait: asks that it end when a frame comes. False: one is there already, or this
+     * NIC has no way to end a wait; the caller goes on polling. */
+    bool (*sleep)(struct nic *nic);
+    /* After it: no interrupts any more. */
+    void (*wake)(struct nic *nic);
 };
 
 /* Opens the floor's first NIC that no app owns; one line in why on failure. */
