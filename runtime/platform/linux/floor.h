@@ -24,6 +24,8 @@ int plat_prices_start(const char *path);
 
 /* Before any plat_wait or plat_notify. 0 or -errno. */
 int plat_wait_start(void);
+/* The same for a core beside core 0. */
+int plat_wait_core(unsigned core);
 /* From now on plat_wait also ends when fd can be read. A descriptor in trouble would end each wait
  * at once: trouble is called then, and is to clear it. */
 void plat_wait_on(int fd, void (*trouble)(void));

@@ -53,6 +53,21 @@ void plat_wait(uint32_t most_us) {
 
 void plat_notify(void) {}
 
+/* One core is all there is: a run is its seed. */
+unsigned plat_core_index(void) {
+    return 0;
+}
+
+int plat_core_start(void (*run)(void *argument), void *argument) {
+    (void)run;
+    (void)argument;
+    return -1;
+}
+
+void plat_core_notify(unsigned core) {
+    (void)core;
+}
+
 bool plat_asked_to_end(void) {
     return settings.turn && settings.turn(settings.context);
 }

@@ -5,6 +5,7 @@
 #include "floor.h"
 #include "runtime/platform/platform.h"
 #include "runtime/platform/shared/shared.h"
+#include "upcall.h"
 
 _Noreturn void plat_start(const struct nom_start *start);
 
@@ -19,10 +20,14 @@ void plat_start(const struct nom_start *start) {
         plat_exit(NOM_EXIT_STATUS_MAX);
     }
     board = (const struct nom_board *)start->board;
-    static const struct nom_prices none;
-    prices = start->prices ? (const struct nom_prices *)start->prices : &none;
+    prices = (const struct nom_prices *)start->prices;
     plat_clock_start(start->tsc_hz);
     plat_memory_start(start);
+    if (plat_upcall_prepare(&plat_cores[0]) != 0) {
+        plat_log("no memory for upcalls");
+        plat_exit(NOM_EXIT_STATUS_MAX);
+    }
+    plat_core_enter(&plat_cores[0], (struct nom_context *)start->contexts);
     plat_files_start((const void *)start->initrd, start->initrd_bytes);
     for (uint64_t i = 0; i <= start->argc; i++)
         argv[i] = (char *)start->argv[i];
