@@ -160,6 +160,11 @@ $(BUILD)/tests/unit/%: $(BUILD)/host/tests/unit/%.o $(TEST_HELP_OBJ) $(BUILD)/li
 	@mkdir -p $(@D)
 	$(CC) $(HOST_LDFLAGS) $(filter %.o,$^) $(BUILD)/libparts.a $(BUILD)/libhost.a $(HOST_LDLIBS) -lcmocka -o $@
 
+# An app of the hosted floor: threads run on cores.
+$(BUILD)/tests/unit/test_thread: $(BUILD)/hosted/tests/unit/test_thread.o $(BUILD)/libhosted.a
+	@mkdir -p $(@D)
+	$(CC) $(HOST_LDFLAGS) $^ -lm -lcmocka -o $@
+
 $(BUILD)/hosted/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	$(CC) $(HOSTED_CFLAGS) -c $< -o $@
