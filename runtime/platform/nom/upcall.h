@@ -51,6 +51,11 @@ bool plat_fault(struct nom_context *context);
 /* Memory there at once, not lazily; a page below it is never there. NULL if there is none. */
 void *plat_memory_map(size_t bytes);
 
+/* Vector and floating-point states that an upcall saves (bits as of XCR0; 0: FXSAVE's), and how
+ * many bytes that takes. */
+extern uint32_t plat_vector_mask;
+extern uint64_t plat_vector_bytes;
+
 /* upcall.S: where the kernel enters; and a call (NOM_SYS_WAIT, NOM_SYS_YIELD) that loses vector
  * and floating-point registers and the bases, of which it keeps what a function must. */
 extern const char plat_upcall_entry[];
