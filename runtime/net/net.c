@@ -235,6 +235,10 @@ bool net_wait(uint32_t most_us) {
     struct nic *nic = net.ethernet.nic;
     uint32_t left_us = idle_us(plat_now_tsc());
     most_us = LWIP_MIN(most_us, left_us);
+    /* What the device seems to have missed it is told now: the sleep may be long. */
+    if (nic->ops->remind(nic)) {
+        net.counters.kicks++;
+    }
     if (most_us == 0 || net.batch.tx_held > 0 || !nic->ops->sleep(nic)) {
         plat_wait(0);
         return false;

@@ -4,12 +4,14 @@
  * rx_release move it.
  */
 #include "runtime/net/virtnet.h"
+#include "runtime/platform/device.h"
 #include "runtime/platform/platform.h"
 #include <stdio.h>
 #include <string.h>
 
 #define RX_QUEUE              0u
 #define TX_QUEUE              1u
+#define RX_INTERRUPT          0u /* entry of the MSI-X table */
 #define ETHERNET_HEADER_BYTES 14u
 #define HEADER_NEEDS_CHECKSUM 1u
 #define HEADER_DATA_VALID     2u
@@ -158,6 +160,15 @@ static uint64_t errors(struct nic *nic) {
     return v->errors + v->rx.errors + v->tx.errors;
 }
 
+static bool sleep_now(struct nic *nic) {
+    struct virtnet *v = virtnet_of(nic);
+    return v->interrupts && virtnet_ring_arm(&v->rx);
+}
+
+static void wake(struct nic *nic) {
+    virtnet_ring_disarm(&virtnet_of(nic)->rx);
+}
+
 static const struct nic_ops ops = {
     .rx_ready = rx_ready,
     .rx_take = rx_take,
@@ -169,6 +180,8 @@ static const struct nic_ops ops = {
     .rx_kicks = rx_kicks,
     .remind = remind,
     .errors = errors,
+    .sleep = sleep_now,
+    .wake = wake,
 };
 
 /* ---- start-up ---- */
@@ -245,6 +258,9 @@ int virtnet_open(struct virtnet *v, const struct nom_device *device, char *why,
     if (virtnet_pci_mac(&v->pci, v->nic.mac) != 0) {
         return fail(v, why, why_bytes, "the device has no room for its MAC address");
     }
+    v->interrupts = device->interrupts > RX_INTERRUPT &&
+                    plat_device_interrupt(device->resource_id, RX_INTERRUPT) == 0 &&
+                    virtnet_pci_queue_interrupt(&v->pci, RX_QUEUE, RX_INTERRUPT) == 0;
     bool event_idx = (features & VIRTNET_F_EVENT_IDX) != 0;
     const char *reason = open_ring(v, &v->rx, RX_QUEUE, event_idx);
     if (reason == NULL) {

@@ -1,5 +1,6 @@
 /*
- * virtnet: the driver for virtio-net (virtio 1.x over PCI), in the app, polled (spec N2). One
+ * virtnet: the driver for virtio-net (virtio 1.x over PCI), in the app (spec N2). Polled, and while
+ * the app sleeps, where the device has MSI-X, an interrupt of the receive queue wakes it. One
  * receive and one transmit queue; checksum offload both ways; no segmentation offload, so that
  * every frame fits one receive buffer. An app may bring its own driver instead: it is one more
  * struct nic.
@@ -36,6 +37,7 @@ struct virtnet {
     uint32_t spare_count;
     uint16_t spare[VIRTNET_BUFFERS_MAX];
     bool lent[VIRTNET_BUFFERS_MAX];
+    bool interrupts; /* the receive queue's can be asked for */
     uint64_t errors; /* beside those of the rings: lengths, releases */
 };
 

@@ -14,4 +14,8 @@
 int plat_device_acquire(uint16_t vendor, const uint16_t *devices, unsigned n,
                         struct nom_device *out);
 
+/* The interrupt of that entry of the device's MSI-X table ends waits of this core (plat_wait) from
+ * now on. 0, or a negated enum nom_error. */
+int plat_device_interrupt(uint32_t resource_id, uint32_t entry);
+
 #endif

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "runtime/net/virtnet.h"
+#include "runtime/platform/device.h"
 #include "runtime/platform/platform.h"
 #include <cmocka.h>
 #include <stdlib.h>
@@ -43,6 +44,14 @@ uint64_t plat_dma_address(const void *p) {
     return (uintptr_t)p < 4096 ? 0 : (uintptr_t)p;
 }
 
+static int interrupt_result;
+
+int plat_device_interrupt(uint32_t resource_id, uint32_t entry) {
+    assert_int_equal(resource_id, 7);
+    assert_int_equal(entry, 0);
+    return interrupt_result;
+}
+
 struct fixture {
     struct virtnet virtnet;
     struct nom_device device;
@@ -67,6 +76,8 @@ static inline struct fixture *make(void) {
     struct fixture *f = calloc(1, sizeof *f);
     f->bar = aligned_alloc(4096, BAR_BYTES);
     memset(f->bar, 0, BAR_BYTES);
+    f->device.resource_id = 7;
+    interrupt_result = 0;
     f->device.bar[4].address = (uintptr_t)f->bar;
     f->device.bar[4].bytes = BAR_BYTES;
     f->device.config[6] = 0x10;

@@ -271,6 +271,39 @@ static void broken_rings_stop(void **state) {
     destroy(f);
 }
 
+/* With MSI-X, and a device that takes the vector, the app may sleep; else it goes on polling. */
+static void sleeps_if_it_can_be_woken(void **state) {
+    (void)state;
+    struct fixture *f = make_open();
+    struct nic *nic = &f->virtnet.nic;
+    assert_false(nic->ops->sleep(nic)); /* no MSI-X table */
+    destroy(f);
+
+    f = make();
+    f->device.interrupts = 3;
+    interrupt_result = -NOM_EINVAL; /* the kernel has no vector */
+    assert_int_equal(open_it(f), 0);
+    nic = &f->virtnet.nic;
+    assert_false(nic->ops->sleep(nic));
+    destroy(f);
+
+    f = make();
+    f->device.interrupts = 3;
+    memset(f->bar + COMMON + 26, 0xff, 2);
+    assert_int_equal(open_it(f), 0);
+    nic = &f->virtnet.nic;
+    assert_memory_equal(f->bar + COMMON + 26, "\0\0", 2);
+    assert_true(nic->ops->sleep(nic));
+    nic->ops->wake(nic);
+    arrives(f, 0, "frame of some bytes", VIRTNET_HEADER_BYTES + 20);
+    assert_false(nic->ops->sleep(nic));
+    struct nic_rx_frame frame;
+    assert_int_equal(nic->ops->rx_take(nic, &frame, 1), 1);
+    assert_true(nic->ops->sleep(nic));
+    nic->ops->wake(nic);
+    destroy(f);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(opens),
@@ -283,6 +316,7 @@ int main(void) {
         cmocka_unit_test(sends),
         cmocka_unit_test(refuses_frames_it_cannot_send),
         cmocka_unit_test(broken_rings_stop),
+        cmocka_unit_test(sleeps_if_it_can_be_woken),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

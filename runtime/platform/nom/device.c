@@ -34,3 +34,8 @@ int plat_device_acquire(uint16_t vendor, const uint16_t *devices, unsigned n,
     }
     return error;
 }
+
+int plat_device_interrupt(uint32_t resource_id, uint32_t entry) {
+    int64_t bit = plat_call(NOM_SYS_INTERRUPT, resource_id, entry, NOM_INTERRUPT_BIND);
+    return bit < 0 ? (int)bit : 0;
+}

@@ -117,6 +117,8 @@ void plat_handle(uint64_t events) {
         uint64_t event = events & 1u << i;
         if (event && core->handle[i])
             core->handle[i](event, which_of(core->context, event));
+        else if (event == NOM_EVENT_INTERRUPT)
+            which_of(core->context, event); /* or the kernel would hold back the next one */
     }
 }
 
