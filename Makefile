@@ -180,8 +180,8 @@ $(LIB)/hosted/$(1): $(patsubst %.c,$(BUILD)/hosted/%.o,$(wildcard workloads/$(1)
 	$$(CC) $$(HOST_LDFLAGS) $$^ -lm -o $$@
 endef
 $(foreach a,$(HOSTED_APPS),$(eval $(call HOSTED_RULE,$(a))))
-# An app of the hosted floor's tests; the other programs there are ordinary ones.
-$(BUILD)/tests/hosted/nic: $(BUILD)/hosted/tests/hosted/nic.o $(BUILD)/libhosted.a
+# Apps of the hosted floor's tests; the other programs there are ordinary ones.
+$(BUILD)/tests/hosted/nic $(BUILD)/tests/hosted/board: $(BUILD)/tests/hosted/%: $(BUILD)/hosted/tests/hosted/%.o $(BUILD)/libhosted.a
 	@mkdir -p $(@D)
 	$(CC) $(HOST_LDFLAGS) $^ -lm -o $@
 # What knows sockets takes the place of what knows the stack; the protocol and the files stay.
