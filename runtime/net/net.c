@@ -35,6 +35,7 @@ static struct {
     double delay_us;
     uint64_t tick_tsc, next_tick_tsc, next_tcp_tsc, next_arp_tsc;
     bool open;
+    bool lost; /* the NIC */
 } net;
 
 /* ---- address text ---- */
@@ -77,6 +78,14 @@ int net_parse_cidr(const char *text, uint32_t *address_be, uint32_t *netmask_be)
 
 /* ---- start-up and settings ---- */
 
+static uint32_t rx_limit(const struct nic *nic) {
+    return nic->rx_size - nic->rx_size / 4;
+}
+
+static uint32_t tx_limit(const struct nic *nic) {
+    return nic->tx_size / 2;
+}
+
 int net_open(const struct net_config *config, char *why, uint32_t why_bytes) {
     if (net.open) {
         snprintf(why, why_bytes, "the network is open already");
@@ -90,7 +99,7 @@ int net_open(const struct net_config *config, char *why, uint32_t why_bytes) {
         snprintf(why, why_bytes, "no memory for packets");
         return -1;
     }
-    batch_init(&net.batch, nic->rx_size - nic->rx_size / 4, nic->tx_size / 2);
+    batch_init(&net.batch, rx_limit(nic), tx_limit(nic));
     net.ethernet = (struct net_ethernet){
         .nic = nic,
         .batch = &net.batch,
@@ -110,6 +119,31 @@ int net_open(const struct net_config *config, char *why, uint32_t why_bytes) {
     net_set_batching(config->delay_us, config->kick);
     net.open = true;
     return 0;
+}
+
+bool net_has_nic(void) {
+    return !net.lost;
+}
+
+bool net_find_nic(void) {
+    char why[200];
+    struct nic *nic = plat_nic_open(why, sizeof why);
+    if (nic == NULL) {
+        return false;
+    }
+    net.ethernet.nic = nic;
+    net.lost = false;
+    batch_another(&net.batch, rx_limit(nic), tx_limit(nic));
+    net_ethernet_found(&net.ethernet);
+    return true;
+}
+
+static void lose_nic(void) {
+    struct nic *nic = net.ethernet.nic;
+    nic->ops->close(nic);
+    net.lost = true;
+    batch_another(&net.batch, rx_limit(nic), tx_limit(nic));
+    net_ethernet_lost(&net.ethernet);
 }
 
 void net_set_batching(double delay_us, enum nom_kick kick) {
@@ -211,6 +245,9 @@ static void tick(uint64_t now_tsc) {
     net.next_tick_tsc = now_tsc + net.tick_tsc;
     trim_time_wait();
     struct nic *nic = net.ethernet.nic;
+    if (nic->ops->leaves(nic)) {
+        lose_nic();
+    }
     if (nic->ops->remind(nic)) {
         net.counters.kicks++;
     }

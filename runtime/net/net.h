@@ -44,6 +44,12 @@ uint64_t net_first_sent_tsc(void);
  * to do for a while. True if it really waited. */
 bool net_wait(uint32_t most_us);
 
+/* The NIC can be unplugged: false from when net_poll has noticed until net_find_nic was lucky.
+ * Connections stay, and go on if the next NIC comes before they time out. */
+bool net_has_nic(void);
+/* Takes a NIC that is free now. */
+bool net_find_nic(void);
+
 void net_counters(struct nom_net_counters *out);
 
 /*

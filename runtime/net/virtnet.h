@@ -10,6 +10,9 @@
  * The virtio header of a frame to send lies in the NIC_TX_HEADROOM bytes before it: a frame in one
  * piece takes one descriptor.
  *
+ * A device that is unplugged is let go of, and v may be opened on another one: with the same
+ * memory, while buffers of frames received before may still be lent.
+ *
  * A device that answers nonsense costs frames and counts errors; one that breaks a ring
  * (virtnet_ring.h) is not used any more: nothing is received or sent, no buffer comes back.
  */
@@ -37,12 +40,15 @@ struct virtnet {
     uint32_t spare_count;
     uint16_t spare[VIRTNET_BUFFERS_MAX];
     bool lent[VIRTNET_BUFFERS_MAX];
-    bool interrupts; /* the receive queue's can be asked for */
-    uint64_t errors; /* beside those of the rings: lengths, releases */
+    bool open;
+    uint32_t resource_id;
+    uint64_t generation; /* of the board, when it was last looked whether the device stays */
+    bool interrupts;     /* the receive queue's can be asked for */
+    uint64_t errors;     /* beside those of the rings: lengths, releases */
 };
 
-/* Starts the device, with memory from plat_dma_alloc. v is zeroed by the caller and stays where it
- * is. 0, or -1 with one line in why. */
+/* Starts the device, with memory from plat_dma_alloc. v is zeroed by the caller, or was open before
+ * and has been closed, and stays where it is. 0, or -1 with one line in why. */
 int virtnet_open(struct virtnet *v, const struct nom_device *device, char *why, uint32_t why_bytes);
 
 #endif

@@ -164,6 +164,21 @@ static void free_chain(struct virtnet_ring *r, uint16_t head) {
     r->in_flight--;
 }
 
+void virtnet_ring_close(struct virtnet_ring *r) {
+    r->broken = true;
+}
+
+bool virtnet_ring_abandoned(struct virtnet_ring *r, uintptr_t *token) {
+    for (uint16_t head = 0; r->in_flight > 0 && head < r->size; head++) {
+        if (r->chain_count[head] != 0) {
+            *token = r->token[head];
+            free_chain(r, head);
+            return true;
+        }
+    }
+    return false;
+}
+
 bool virtnet_ring_get(struct virtnet_ring *r, uintptr_t *token, uint32_t *bytes) {
     while (virtnet_ring_ready(r) > 0) {
         const struct virtnet_used *element = &r->used_elements[r->got & (r->size - 1)];

@@ -86,6 +86,11 @@ bool virtnet_ring_remind(struct virtnet_ring *r);
 
 /* Answers not taken yet; 0 if the ring is broken. */
 uint32_t virtnet_ring_ready(struct virtnet_ring *r);
+/* The device is gone: nothing is put or given any more, as with a broken ring; and what was in
+ * flight comes back, a token a call, until false. */
+void virtnet_ring_close(struct virtnet_ring *r);
+bool virtnet_ring_abandoned(struct virtnet_ring *r, uintptr_t *token);
+
 /* Asks for an interrupt with the next answer; false, and nothing is asked, if one is there. */
 bool virtnet_ring_arm(struct virtnet_ring *r);
 /* No interrupts any more. */

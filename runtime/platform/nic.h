@@ -77,6 +77,12 @@ struct nic_ops {
     bool (*sleep)(struct nic *nic);
     /* After it: no interrupts any more. */
     void (*wake)(struct nic *nic);
+    /* About each millisecond: the device has gone, or is about to, and should be let go of now. */
+    bool (*leaves)(struct nic *nic);
+    /* Lets go of it: from now on nothing is received or sent, tx_reap gives back all frames, those
+     * received are released as ever. plat_nic_open may then give the same NIC anew, on another
+     * device. */
+    void (*close)(struct nic *nic);
 };
 
 /* Opens the floor's first NIC that no app owns; one line in why on failure. */

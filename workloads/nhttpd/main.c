@@ -62,6 +62,30 @@ static void statistics(void *context, struct nom_statistics *out) {
     market_statistics(&market, plat_tsc_to_ns, out);
 }
 
+/* False: the app is to end. */
+static bool follow_nic(bool end_without) {
+    static bool had = true;
+    static uint64_t generation;
+    const volatile struct nom_board *board = plat_board();
+    if (net_has_nic())
+        return true;
+    if (had) {
+        had = false;
+        generation = 0;
+        plat_log(APP ": the network card is gone, %s",
+                 end_without ? "ending" : "waiting for another");
+    }
+    if (end_without)
+        return false;
+    if (generation != board->generation) {
+        generation = board->generation;
+        had = net_find_nic();
+        if (had)
+            plat_log(APP ": serving on another network card");
+    }
+    return true;
+}
+
 /* Each TICK_US, or later after a sleep. */
 static void tick(uint64_t now_tsc) {
     static uint64_t window_tsc;
@@ -94,8 +118,8 @@ static void sleep_until_due(uint64_t now_tsc) {
         sleeps++;
 }
 
-/* Until the floor asks to end. */
-static void serve(void) {
+/* Until the floor asks to end; false: there was nothing to serve on. */
+static bool serve(bool end_without_nic) {
     uint64_t tick_tsc = plat_us_to_tsc(TICK_US), busy_tsc = plat_now_tsc();
     uint64_t next_tsc = busy_tsc + tick_tsc;
     while (!plat_asked_to_end()) {
@@ -104,12 +128,15 @@ static void serve(void) {
         if ((int64_t)(now_tsc - next_tsc) >= 0) {
             next_tsc = now_tsc + tick_tsc;
             tick(now_tsc);
+            if (!follow_nic(end_without_nic))
+                return false;
         }
         if (net_poll())
             busy_tsc = now_tsc;
         else if (now_tsc - busy_tsc >= poll_tsc)
             sleep_until_due(now_tsc);
     }
+    return true;
 }
 
 int plat_main(int argc, char **argv) {
@@ -141,6 +168,5 @@ int plat_main(int argc, char **argv) {
     plat_log(APP ": ready at %.*s:%u, control port %s, delay %g us, %s",
              (int)strcspn(o.address, "/"), o.address, o.port, control_text, o.net.delay_us,
              o.net.kick == NOM_KICK_STRICT ? "strict" : "natural");
-    serve();
-    return 0;
+    return serve(o.end_without_nic) ? 0 : STATUS_FAILED;
 }

@@ -52,6 +52,10 @@ static int set_option(struct options *o, const char *name, const char *value, bo
     }
     if (strcmp(name, "--poll-us") == 0)
         return number(value, 0, NOM_POLL_US_MAX, &o->poll_us);
+    if (strcmp(name, "--no-nic") == 0) {
+        o->end_without_nic = strcmp(value, "end") == 0;
+        return o->end_without_nic || strcmp(value, "wait") == 0 ? 0 : -1;
+    }
     *known = false;
     return -1;
 }
@@ -70,7 +74,7 @@ int options_parse(struct options *o, int argc, char **argv) {
                 plat_log(APP ": bad value for %s: %s", argv[i], argv[i + 1]);
             else
                 plat_log(APP ": no option %s (--ip --gateway --port --connections --delay-us "
-                             "--kick --poll-us --control-port)",
+                             "--kick --poll-us --no-nic --control-port)",
                          argv[i]);
             return -1;
         }

@@ -11,6 +11,7 @@ struct options {
     uint16_t port, control_port; /* control 0: off */
     uint32_t connections;
     double poll_us;
+    bool end_without_nic; /* when it is unplugged; else wait for another */
 };
 
 /* 0, or -1 with one line to the console. */

@@ -73,6 +73,16 @@ static void wake(struct nic *nic) {
     (void)nic;
 }
 
+/* Nothing is plugged on this floor; an interface that has gone may come back. */
+static bool leaves(struct nic *nic) {
+    (void)nic;
+    return false;
+}
+
+static void close_it(struct nic *nic) {
+    (void)nic;
+}
+
 static uint64_t errors(struct nic *nic) {
     return packet_of(nic)->errors;
 }
@@ -90,6 +100,8 @@ static const struct nic_ops ops = {
     .errors = errors,
     .sleep = sleep_now,
     .wake = wake,
+    .leaves = leaves,
+    .close = close_it,
 };
 
 /* NULL, or why this interface will not do; sets its index and our Ethernet address. */

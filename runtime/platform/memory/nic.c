@@ -210,6 +210,16 @@ static void wake(struct nic *nic) {
     (void)nic;
 }
 
+/* Nothing is plugged on this floor. */
+static bool leaves(struct nic *nic) {
+    (void)nic;
+    return false;
+}
+
+static void close_it(struct nic *nic) {
+    (void)nic;
+}
+
 static uint64_t errors(struct nic *nic) {
     (void)nic;
     return 0; /* what could be wrong aborts */
@@ -228,6 +238,8 @@ static const struct nic_ops ops = {
     .errors = errors,
     .sleep = sleep_now,
     .wake = wake,
+    .leaves = leaves,
+    .close = close_it,
 };
 
 int memory_nic_start(const struct memory_nic_settings *s) {
