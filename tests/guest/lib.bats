@@ -1,43 +1,21 @@
 #!/usr/bin/env bats
 # The library's side of the kernel, in real guests: upcalls, vector registers, lazy memory, cores,
 # user threads (tests/guest/apps/lib.c). Under TCG and, where it works, under KVM.
-BUILD=${BUILD:-build}
+load boot.bash
 
-exit_status() { echo $(((0x40 + $1) << 1 | 1)); }
-FAULT=$((0x3d << 1 | 1))
+FAULT=$((0x3d << 1 | 1)) # runtime/abi/start.h
 
 setup_file() {
     cd "$BATS_TEST_DIRNAME/../.." || return 1
-    export ACCELS=tcg
-    if [ -w /dev/kvm ] && ! timeout 10 qemu-system-x86_64 -M q35 -accel kvm -display none -nodefaults -S \
-        -monitor stdio <<<quit 2>&1 | grep -qi 'failed to init'; then
-        ACCELS="tcg kvm"
-    fi
+    boot_accels
 }
 setup() { cd "$BATS_TEST_DIRNAME/../.." || return 1; }
-
-# boot ACCEL CORES COMMAND: $status, $output without carriage returns.
-boot() {
-    local accel=$1 cores=$2 command=$3 machine=(-accel tcg -cpu max)
-    [ "$accel" = tcg ] || machine=(-accel kvm -cpu host -bios qboot.rom)
-    status=0
-    output=$(timeout 60 qemu-system-x86_64 -M q35 "${machine[@]}" -smp "$cores" -m 128 -nodefaults \
-        -no-user-config -no-reboot -display none -serial stdio \
-        -device isa-debug-exit,iobase=0xf4,iosize=4 -kernel "$BUILD/lib/nom/nom.elf" \
-        -initrd "$BUILD/tests/initrd.cpio" -append "$command" 2>&1 </dev/null | tr -d '\r\0'
-        exit "${PIPESTATUS[0]}") || status=$?
-    echo "--- $accel, $cores cores: $command: status $status"
-    echo "$output"
-}
-
-says() { grep -qE -- "$1" <<<"$output" || { echo "missing: $1"; return 1; }; }
-ends() { [ "$status" -eq "$1" ] || { echo "status $status, not $1"; return 1; }; }
 
 # good CORES COMMAND CHECKS: under each accelerator, every check of it passes.
 good() {
     local accel
     for accel in $ACCELS; do
-        boot "$accel" "$1" "$2"
+        boot "$accel" "$2" -smp "$1"
         ends "$(exit_status 0)"
         says "^lib: $3 checks, 0 failed$"
     done
@@ -50,7 +28,7 @@ good() {
 
 @test "lib: vector registers survive pre-emption, two apps on one core, no cut" {
     for accel in $ACCELS; do
-        boot "$accel" 1 "lib vectors 1 -- lib vectors 2"
+        boot "$accel" "lib vectors 1 -- lib vectors 2"
         ends "$(exit_status 0)"
         [ "$(grep -cE '^lib: [0-9]+ checks, 0 failed$' <<<"$output")" -eq 2 ]
     done
@@ -62,15 +40,15 @@ good() {
 
 @test "lib: the page below, no memory left, a fault in a handler: each ends the app with the kernel's line" {
     for accel in $ACCELS; do
-        boot "$accel" 1 "lib below"
+        boot "$accel" "lib below"
         ends "$FAULT"
         local address
         address=$(sed -n 's/^lib: touching //p' <<<"$output")
         says "^nom: app lib ended: page fault \(read of an unmapped page\) at address 0x$address,"
-        boot "$accel" 1 "lib all-memory"
+        boot "$accel" "lib all-memory"
         ends "$FAULT"
         says '^nom: app lib ended: page fault \(write to an unmapped page\) at address 0x20'
-        boot "$accel" 1 "lib in-handler"
+        boot "$accel" "lib in-handler"
         ends "$FAULT"
         says '^nom: app lib ended: page fault \(write to an unmapped page\) at address 0x20'
     done
@@ -78,7 +56,7 @@ good() {
 
 @test "lib: cores are taken and given back" {
     good 2 "lib cores" 40
-    boot tcg 4 "lib cores"
+    boot tcg "lib cores" -smp 4
     ends "$(exit_status 0)"
     says '^lib: 80 checks, 0 failed$'
 }
@@ -86,7 +64,7 @@ good() {
 @test "lib: user threads on 1, 2 and 4 cores" {
     good 1 "lib threads 1" 3
     good 2 "lib threads 2" 3
-    boot tcg 4 "lib threads 4"
+    boot tcg "lib threads 4" -smp 4
     ends "$(exit_status 0)"
     says '^lib: threads on 4 cores$'
 }

@@ -3,22 +3,19 @@
 # TCG and, where it works, under KVM. Needs root, iproute2, curl, qemu-system-x86.
 # shellcheck disable=SC2154 # guest_status, ip and qemu_pid are lib.bash's
 load lib.bash
+load boot.bash
 
 setup_file() {
     cd "$BATS_TEST_DIRNAME/../.." || return 1
     [ "$(id -u)" = 0 ] || skip "needs root for a network namespace"
-    export ACCELS=tcg
-    if [ -w /dev/kvm ] && ! timeout 10 qemu-system-x86_64 -M q35 -accel kvm -display none -nodefaults -S \
-        -monitor stdio <<<quit 2>&1 | grep -qi 'failed to init'; then
-        ACCELS="tcg kvm"
-    fi
+    boot_accels
     guest_net
 }
 teardown_file() { guest_net_end; }
 setup() { cd "$BATS_TEST_DIRNAME/../.." || return 1; }
 teardown() { guest_stop; }
 
-boot() {
+serve() {
     guest_stop
     NOM_TEST_ACCEL=$1 guest_boot "nhttpd: ready" nhttpd --ip "$ip/24" --control-port 81 "${@:2}"
 }
@@ -36,7 +33,7 @@ times() {
 
 @test "sleep: an idle guest uses under 3 % of a host core, and wakes for a request" {
     for accel in $ACCELS; do
-        boot "$accel"
+        serve "$accel"
         in_net curl -s --fail -m 5 -o /dev/null "http://$ip/"
         sleep 2
         local from
@@ -51,7 +48,7 @@ times() {
 # A wake-up that is lost shows as a request that waits for the next timer, a quarter of a second.
 @test "sleep: with --poll-us 0 each request is served by an interrupt, none is lost" {
     for accel in $ACCELS; do
-        boot "$accel" --poll-us 0
+        serve "$accel" --poll-us 0
         times 200
         awk -v accel="$accel" '$1 > 0.2 { late++ } END { print accel ": " late + 0 " late"; exit late > 2 }' \
             "$BATS_TEST_TMPDIR/times"
@@ -65,6 +62,6 @@ times() {
         guest_stop
         guest_boot "nhttpd: bad value for --poll-us: $value" nhttpd --ip "$ip/24" --poll-us "$value"
         guest_wait
-        [ "$guest_status" -eq $(((0x40 + 2) << 1 | 1)) ]
+        [ "$guest_status" -eq "$(exit_status 2)" ]
     done
 }
