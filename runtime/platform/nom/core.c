@@ -14,18 +14,16 @@
 /* Frees the place and gives the core back. Whoever takes the place may start on this stack at once,
  * so nothing of it is used any more. */
 static _Noreturn void leave(struct plat_core *core) {
-    register uint64_t number __asm__("rax") = NOM_SYS_RELEASE;
-    register uint64_t id __asm__("rdi") = core->resource_id;
-    register uint64_t magic __asm__("rcx") = NOM_FAULT_CALL_MAGIC;
     if (plat_call_entry() == NOM_ENTRY_SYSCALL)
         __asm__ volatile("movb $0, %0\n syscall\n ud2"
                          : "=m"(core->taken)
-                         : "r"(number), "r"(id)
+                         : "a"((uint64_t)NOM_SYS_RELEASE), "D"(core->resource_id)
                          : "memory", "rcx", "r11");
     else
         __asm__ volatile("movb $0, %0\n ud2\n ud2"
-                         : "=m"(core->taken), "+r"(magic)
-                         : "r"(number), "r"(id)
+                         : "=m"(core->taken)
+                         : "a"((uint64_t)NOM_SYS_RELEASE), "D"(core->resource_id),
+                           "c"(NOM_FAULT_CALL_MAGIC)
                          : "memory", "r11");
     __builtin_unreachable();
 }

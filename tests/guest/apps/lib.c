@@ -157,7 +157,7 @@ static bool mine(struct nom_context *context) {
 static int lazy(void) {
     uint64_t start_free = free_bytes(), before = exceptions();
     unsigned char *memory = plat_reserve(64u << 20);
-    CHECK(memory && free_bytes() == start_free);
+    CHECK(free_bytes() == start_free);
     CHECK(memory[10 * PAGE] == 0 && memory[(64u << 20) - 1] == 0);
     CHECK(start_free - free_bytes() <= 512u << 10); /* two pieces, and tables */
     memory[10 * PAGE + 1] = 7;
