@@ -45,13 +45,13 @@ HOST_DIRS := runtime/econ record workloads/load profiler store pareto tuner repo
 HOST_SRC := $(foreach d,$(HOST_DIRS),$(wildcard $(d)/*.c))
 NOMCTL_SRC := $(wildcard nomctl/*.c)
 # Parts of the app that know no floor, built for the host too: tests reach them there.
-PARTS_SRC := $(wildcard runtime/lib/adapt.c runtime/lib/control.c runtime/lib/normal.c \
-  runtime/net/batch.c runtime/net/virtnet*.c workloads/nhttpd/http*.c)
+PARTS_SRC := $(wildcard runtime/lib/*.c runtime/net/batch.c runtime/net/virtnet*.c workloads/nhttpd/http*.c)
+LIB_ASM := $(wildcard runtime/lib/*.S)
 TEST_SRC := $(wildcard tests/unit/test_*.c)
 TEST_HELP_SRC := $(filter-out $(TEST_SRC),$(wildcard tests/unit/*.c))
 
 HOST_OBJ := $(HOST_SRC:%.c=$(BUILD)/host/%.o)
-PARTS_OBJ := $(PARTS_SRC:%.c=$(BUILD)/host/%.o)
+PARTS_OBJ := $(PARTS_SRC:%.c=$(BUILD)/host/%.o) $(LIB_ASM:%.S=$(BUILD)/host/%.S.o)
 NOMCTL_OBJ := $(NOMCTL_SRC:%.c=$(BUILD)/host/%.o)
 TESTS := $(TEST_SRC:tests/unit/%.c=$(BUILD)/tests/unit/%)
 GUEST_HELPERS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/guest/*.c))
@@ -67,8 +67,8 @@ APP_SRC := $(filter-out runtime/net/virtnet%,$(foreach d,runtime/econ runtime/li
 HOSTED_SRC := $(APP_SRC) $(wildcard runtime/platform/linux/*.c)
 MEMORY_SRC := $(APP_SRC) $(wildcard runtime/platform/memory/*.c)
 LWIP_SRC := $(wildcard $(LWIP)/core/*.c $(LWIP)/core/ipv4/*.c) $(LWIP)/netif/ethernet.c
-HOSTED_OBJ := $(HOSTED_SRC:%.c=$(BUILD)/hosted/%.o) $(LWIP_SRC:$(LWIP)/%.c=$(BUILD)/hosted/lwip/%.o)
-MEMORY_OBJ := $(MEMORY_SRC:%.c=$(BUILD)/memory/%.o) $(LWIP_SRC:$(LWIP)/%.c=$(BUILD)/memory/lwip/%.o)
+HOSTED_OBJ := $(HOSTED_SRC:%.c=$(BUILD)/hosted/%.o) $(LIB_ASM:%.S=$(BUILD)/host/%.S.o) $(LWIP_SRC:$(LWIP)/%.c=$(BUILD)/hosted/lwip/%.o)
+MEMORY_OBJ := $(MEMORY_SRC:%.c=$(BUILD)/memory/%.o) $(LIB_ASM:%.S=$(BUILD)/host/%.S.o) $(LWIP_SRC:$(LWIP)/%.c=$(BUILD)/memory/lwip/%.o)
 
 # ---- ring 0 ----
 KERNEL_SRC := $(wildcard runtime/kernel/*.c)
@@ -135,6 +135,9 @@ help:
 $(BUILD)/host/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	$(CC) $(HOST_CFLAGS) -c $< -o $@
+$(BUILD)/host/%.S.o: %.S Makefile
+	@mkdir -p $(@D)
+	$(CC) $(HOST_CFLAGS) -c $< -o $@
 
 $(BUILD)/libhost.a: $(HOST_OBJ)
 	@rm -f $@
@@ -157,6 +160,11 @@ $(BUILD)/tests/unit/%: $(BUILD)/host/tests/unit/%.o $(TEST_HELP_OBJ) $(BUILD)/li
 	@mkdir -p $(@D)
 	$(CC) $(HOST_LDFLAGS) $(filter %.o,$^) $(BUILD)/libparts.a $(BUILD)/libhost.a $(HOST_LDLIBS) -lcmocka -o $@
 
+# An app of the hosted floor: threads run on cores.
+$(BUILD)/tests/unit/test_thread: $(BUILD)/hosted/tests/unit/test_thread.o $(BUILD)/libhosted.a
+	@mkdir -p $(@D)
+	$(CC) $(HOST_LDFLAGS) $^ -lm -lcmocka -o $@
+
 $(BUILD)/hosted/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	$(CC) $(HOSTED_CFLAGS) -c $< -o $@
@@ -172,8 +180,8 @@ $(LIB)/hosted/$(1): $(patsubst %.c,$(BUILD)/hosted/%.o,$(wildcard workloads/$(1)
 	$$(CC) $$(HOST_LDFLAGS) $$^ -lm -o $$@
 endef
 $(foreach a,$(HOSTED_APPS),$(eval $(call HOSTED_RULE,$(a))))
-# An app of the hosted floor's tests; the other programs there are ordinary ones.
-$(BUILD)/tests/hosted/nic: $(BUILD)/hosted/tests/hosted/nic.o $(BUILD)/libhosted.a
+# Apps of the hosted floor's tests; the other programs there are ordinary ones.
+$(BUILD)/tests/hosted/nic $(BUILD)/tests/hosted/board: $(BUILD)/tests/hosted/%: $(BUILD)/hosted/tests/hosted/%.o $(BUILD)/libhosted.a
 	@mkdir -p $(@D)
 	$(CC) $(HOST_LDFLAGS) $^ -lm -o $@
 # What knows sockets takes the place of what knows the stack; the protocol and the files stay.

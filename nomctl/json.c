@@ -71,11 +71,15 @@ json_t *json_utility(const struct nom_utility *u) {
                      json_double(u->delta_usd_per_gbit));
 }
 
+#define KNOB_INITIAL(ID, id, name, unit, least, greatest, initial, help) [id] = initial,
+
+/* A knob that an older table does not hold had its initial value. */
 double table_knob(const struct nom_table_header *h, const struct nom_table_row *row, uint32_t id) {
+    static const double knob_initial[] = {NOM_KNOBS(KNOB_INITIAL)};
     for (uint32_t k = 0; k < h->knob_count; k++)
         if (h->knob_id[k] == id)
             return row->knob[k];
-    return 0;
+    return knob_initial[id];
 }
 
 double table_use(const struct nom_table_header *h, const struct nom_table_row *row, uint32_t id) {
@@ -88,10 +92,11 @@ double table_use(const struct nom_table_header *h, const struct nom_table_row *r
 json_t *json_table_row(const struct nom_table_header *h, const struct nom_table_row *row,
                        size_t index) {
     return json_pack(
-        "{s:I, s:o, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:b}", "row",
-        (json_int_t)index, "connections", json_double(row->connections), "delay_us",
+        "{s:I, s:o, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:b}",
+        "row", (json_int_t)index, "connections", json_double(row->connections), "delay_us",
         json_double(table_knob(h, row, NOM_KNOB_DELAY_US)), "kick",
-        kick_name((uint32_t)table_knob(h, row, NOM_KNOB_KICK)), "throughput_ops",
+        kick_name((uint32_t)table_knob(h, row, NOM_KNOB_KICK)), "poll_us",
+        json_double(table_knob(h, row, NOM_KNOB_POLL_US)), "throughput_ops",
         json_double(row->throughput_ops), "useful_gbit_per_s", json_double(row->useful_gbit_per_s),
         "gbit_out_per_s", json_double(table_use(h, row, NOM_USE_GBIT_OUT_PER_S)), "cpu_s_per_s",
         json_double(table_use(h, row, NOM_USE_CPU_S_PER_S)), "latency_mean_us",
@@ -114,16 +119,22 @@ json_t *json_table(const struct nom_table_header *h, const struct nom_table_row 
 
 json_t *json_statistics(const struct nom_statistics *s) {
     return json_pack(
-        "{s:o, s:s, s:b, s:b, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:I, s:I}", "delay_us",
-        json_double(s->delay_us), "kick", kick_name(s->kick), "adapting", s->adapting != 0,
-        "serving", s->serving != 0, "load_connections", json_double(s->load_connections),
-        "connections_open", (json_int_t)s->connections_open, "requests", (json_int_t)s->requests,
-        "refused", (json_int_t)s->refused, "changes", (json_int_t)s->changes, "table_built_unix_s",
-        (json_int_t)s->table_built_unix_s, "uptime_us", (json_int_t)s->uptime_us,
-        "price_usd_per_gbit", json_double(s->price_usd[NOM_USE_GBIT_OUT_PER_S - 1]),
-        "profit_usd_per_s", json_double(s->profit_usd_per_s), "system_calls",
-        (json_int_t)s->kernel.system_calls, "timer_interrupts",
-        (json_int_t)s->kernel.timer_interrupts);
+        "{s:o, s:s, s:b, s:b, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:I, s:I, s:o, s:I, "
+        "s:I, "
+        "s:I, s:I, s:I}",
+        "delay_us", json_double(s->delay_us), "kick", kick_name(s->kick), "adapting",
+        s->adapting != 0, "serving", s->serving != 0, "load_connections",
+        json_double(s->load_connections), "connections_open", (json_int_t)s->connections_open,
+        "requests", (json_int_t)s->requests, "refused", (json_int_t)s->refused, "changes",
+        (json_int_t)s->changes, "table_built_unix_s", (json_int_t)s->table_built_unix_s,
+        "uptime_us", (json_int_t)s->uptime_us, "price_usd_per_gbit",
+        json_double(s->price_usd[NOM_USE_GBIT_OUT_PER_S - 1]), "profit_usd_per_s",
+        json_double(s->profit_usd_per_s), "system_calls", (json_int_t)s->kernel.system_calls,
+        "timer_interrupts", (json_int_t)s->kernel.timer_interrupts, "poll_us",
+        json_double(s->poll_us), "sleeps", (json_int_t)s->sleeps, "prices_generation",
+        (json_int_t)s->prices_generation, "price_latencies", (json_int_t)s->price_latencies,
+        "price_latency_last_ns", (json_int_t)s->price_latency_last_ns, "price_latency_max_ns",
+        (json_int_t)s->price_latency_max_ns);
 }
 
 int json_emit(json_t *document) {

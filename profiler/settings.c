@@ -119,6 +119,7 @@ void profiler_settings_default(const struct profiler_paths *paths, const char *a
     snprintf(s->load, sizeof s->load, "single");
     s->connections = 1;
     s->kick = NOM_KICK_NATURAL;
+    s->poll_us = NOM_POLL_US_INITIAL;
     s->seconds = 1.5;
     s->warmup_seconds = 0.3;
     s->vcpus = 1;

@@ -32,7 +32,8 @@ struct trial_settings {
     char load[TRIAL_NAME_BYTES];    /* "single", "many", or the number as given */
     uint32_t connections;
     double delay_us;
-    uint32_t kick; /* enum nom_kick */
+    uint32_t kick;  /* enum nom_kick */
+    double poll_us; /* how long without a frame before the app sleeps */
     double seconds, warmup_seconds;
     uint64_t seed;                           /* of the sweep's order */
     uint32_t order;                          /* place in that order, from 0 */

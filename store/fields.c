@@ -32,6 +32,7 @@ static const struct store_field trial_fields[] = {
     SETTING(1, U32, connections),
     SETTING(1, REAL, delay_us),
     SETTING(1, U32, kick),
+    SETTING(4, REAL, poll_us),
     SETTING_AS(1, REAL, "asked_seconds", seconds),
     SETTING(1, REAL, warmup_seconds),
     SETTING(1, U64, seed),
@@ -115,6 +116,12 @@ static const struct store_field statistics_fields[] = {
     STATISTIC_AS(1, REAL, "price_cpu_usd_per_s", price_usd[NOM_USE_CPU_S_PER_S - 1]),
     STATISTIC(1, REAL, profit_usd_per_s),
     STATISTIC(1, I64, table_built_unix_s),
+    STATISTIC(4, U64, prices_generation),
+    STATISTIC(4, U64, price_latency_last_ns),
+    STATISTIC(4, U64, price_latency_max_ns),
+    STATISTIC(4, U64, price_latencies),
+    STATISTIC(4, U64, sleeps),
+    STATISTIC_AS(4, REAL, "poll_in_force_us", poll_us),
 };
 
 #define PHASE_AS(since, kind, column, member) AS(since, kind, column, struct store_phase, member)
@@ -134,9 +141,9 @@ static const struct store_field phase_fields[] = {
 
 /* A struct that has grown fails here: list its new member above, then correct the size. */
 _Static_assert(sizeof(struct store_session) == 1696, "session_fields names every member");
-_Static_assert(sizeof(struct trial_settings) == 1056, "trial_fields names every setting");
-_Static_assert(sizeof(struct trial_result) == 704, "trial_fields names every result");
-_Static_assert(sizeof(struct nom_statistics) == 272, "statistics_fields names every member");
+_Static_assert(sizeof(struct trial_settings) == 1064, "trial_fields names every setting");
+_Static_assert(sizeof(struct trial_result) == 752, "trial_fields names every result");
+_Static_assert(sizeof(struct nom_statistics) == 320, "statistics_fields names every member");
 _Static_assert(sizeof(struct nom_utility) == 56, "phase_fields names every parameter");
 #define COUNT_USE(ID, id, name, unit, price_unit, help) +1
 _Static_assert(0 NOM_USES(COUNT_USE) == 2, "statistics_fields has a price of every use");
@@ -195,6 +202,9 @@ static const char *const scripts[] = {
     "",
     /* 3: before it nothing had a veth */
     "UPDATE trial SET rps_core = -1;",
+    /* 4: before it the app always polled so long */
+    "UPDATE trial SET poll_us = 100000.0;"
+    "UPDATE trial_statistics SET poll_in_force_us = 100000.0;",
 };
 
 const struct store_schema store_schema = {

@@ -1,7 +1,7 @@
 /*
- * From trials to operating points: the good trials of one load, kick and delay become one point,
- * each measure its median over them. A point's frontier mark compares it with the points of its own
- * load only: what a load of 32 reaches says nothing about a load of 1.
+ * From trials to operating points: the good trials of one load and of one value of each knob become
+ * one point, each measure its median over them. A point's frontier mark compares it with the points
+ * of its own load only: what a load of 32 reaches says nothing about a load of 1.
  */
 #include "pareto/pareto.h"
 #include "tuner/tuner.h"
@@ -23,7 +23,9 @@ static int compare_settings(const struct trial_settings *a, const struct trial_s
         return a->connections < b->connections ? -1 : 1;
     if (a->kick != b->kick)
         return a->kick < b->kick ? -1 : 1;
-    return (a->delay_us > b->delay_us) - (a->delay_us < b->delay_us);
+    if (a->delay_us < b->delay_us || a->delay_us > b->delay_us)
+        return a->delay_us < b->delay_us ? -1 : 1;
+    return (a->poll_us > b->poll_us) - (a->poll_us < b->poll_us);
 }
 
 static int by_point(const void *left, const void *right) {
@@ -90,6 +92,7 @@ static void sum_up(const struct good *good, size_t n, double *scratch, struct tu
         .connections = s->connections,
         .delay_us = s->delay_us,
         .kick = s->kick,
+        .poll_us = s->poll_us,
         .repeats = (uint32_t)n,
         .run_count = n < TUNER_RUNS_MAX ? (uint32_t)n : TUNER_RUNS_MAX,
     };

@@ -9,7 +9,7 @@
 #include <string.h>
 
 /* Places of the knobs and uses in a row. */
-enum { KNOB_DELAY, KNOB_KICK, KNOBS };
+enum { KNOB_DELAY, KNOB_KICK, KNOB_POLL, KNOBS };
 enum { USE_GBIT_OUT, USE_CPU, USES };
 
 /* Text up to its end, zeros after it: `to` is zeroed and has the room of `from`. */
@@ -21,7 +21,9 @@ static struct nom_table_header header(const struct tuner_table_info *info) {
     struct nom_table_header h = {
         .knob_count = KNOBS,
         .use_count = USES,
-        .knob_id = {[KNOB_DELAY] = NOM_KNOB_DELAY_US, [KNOB_KICK] = NOM_KNOB_KICK},
+        .knob_id = {[KNOB_DELAY] = NOM_KNOB_DELAY_US,
+                    [KNOB_KICK] = NOM_KNOB_KICK,
+                    [KNOB_POLL] = NOM_KNOB_POLL_US},
         .use_id = {[USE_GBIT_OUT] = NOM_USE_GBIT_OUT_PER_S, [USE_CPU] = NOM_USE_CPU_S_PER_S},
         .built_unix_s = info->built_unix_s,
         .session_id = info->session_id,
@@ -42,7 +44,7 @@ static struct nom_table_row row(const struct tuner_point *p) {
 
     return (struct nom_table_row){
         .connections = p->connections,
-        .knob = {[KNOB_DELAY] = p->delay_us, [KNOB_KICK] = p->kick},
+        .knob = {[KNOB_DELAY] = p->delay_us, [KNOB_KICK] = p->kick, [KNOB_POLL] = p->poll_us},
         .use = {[USE_GBIT_OUT] = wire, [USE_CPU] = p->cpu_s_per_s},
         .throughput_ops = p->throughput_ops,
         .useful_gbit_per_s = p->useful_gbit_per_s,

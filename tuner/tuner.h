@@ -11,12 +11,14 @@
 
 #define TUNER_RUNS_MAX 64u
 
-/* One operating point: the good trials of one load, W and kick, summed up. Medians over trials. */
+/* One operating point: the good trials of one load, W, kick and poll_us, summed up. Medians over
+ * trials. */
 struct tuner_point {
     char load[TRIAL_NAME_BYTES];
     uint32_t connections;
     double delay_us;
     uint32_t kick;
+    double poll_us;
     double throughput_ops, throughput_low, throughput_high; /* median; least and greatest */
     double latency_mean_us, latency_low_us, latency_high_us;
     double jitter_us;
@@ -29,8 +31,9 @@ struct tuner_point {
     uint32_t run_count;
 };
 
-/* Sums up trials (only TRIAL_OK count) into points sorted by connections, kick, delay, frontier
- * marked. *points is malloc'd, *count of them. 0 or -ENOMEM. ids[i] is trials[i]'s run id. */
+/* Sums up trials (only TRIAL_OK count) into points sorted by connections, kick, delay, poll_us,
+ * frontier marked. *points is malloc'd, *count of them. 0 or -ENOMEM. ids[i] is trials[i]'s run id.
+ */
 int tuner_points(const struct trial *trials, const int64_t *ids, size_t n,
                  struct tuner_point **points, size_t *count);
 

@@ -102,9 +102,15 @@ struct nom_statistics {
     double price_usd[NOM_USES_MAX]; /* by place in NOM_USES: id - 1 */
     double profit_usd_per_s;        /* of the row in force, as the table expects it */
     int64_t table_built_unix_s;     /* 0 if none */
+    uint64_t prices_generation;     /* of the price page, as last taken over; 0: none yet */
+    /* From a publication of prices to the first packet sent under the W that it brought. */
+    uint64_t price_latency_last_ns, price_latency_max_ns;
+    uint64_t price_latencies; /* how many were measured */
+    uint64_t sleeps;          /* times the app waited instead of polling */
+    double poll_us;           /* in force */
 };
 _Static_assert(sizeof(struct nom_statistics) ==
-                   8 + 32 + 104 + 4 * 8 + 16 + 16 + 16 + 8 * NOM_USES_MAX + 16,
+                   8 + 32 + 104 + 4 * 8 + 16 + 16 + 16 + 8 * NOM_USES_MAX + 16 + 6 * 8,
                "layout of struct nom_statistics");
 
 #endif

@@ -19,17 +19,17 @@
 #define KNOB_INITIAL(ID, id, name, unit, least, greatest, initial, help) [id] = initial,
 static const double knob_initial[] = {NOM_KNOBS(KNOB_INITIAL)};
 
-/* A knob the table does not hold keeps its initial value. */
-static double knob(const struct adapt *a, size_t row, enum nom_knob_id id) {
+/* otherwise: where the table does not hold the knob. */
+static double knob(const struct adapt *a, size_t row, enum nom_knob_id id, double otherwise) {
     for (uint32_t i = 0; i < a->header.knob_count; i++)
         if (a->header.knob_id[i] == id)
             return a->rows[row].knob[i];
-    return knob_initial[id];
+    return otherwise;
 }
 
-static bool decide(struct adapt *a, double delay_us, enum nom_kick kick, bool serving) {
-    struct adapt_decision d = {.delay_us = delay_us, .kick = kick, .serving = serving};
-    if (d.delay_us == a->now.delay_us && d.kick == a->now.kick && d.serving == a->now.serving)
+static bool decide(struct adapt *a, struct adapt_decision d) {
+    if (d.delay_us == a->now.delay_us && d.kick == a->now.kick && d.poll_us == a->now.poll_us &&
+        d.serving == a->now.serving)
         return false;
     a->now = d;
     a->changes++;
@@ -42,17 +42,27 @@ static bool choose(struct adapt *a) {
         price_usd[i] = a->price_usd[a->header.use_id[i] - 1];
     size_t row = econ_choose(&a->set, a->level, price_usd, &a->profit_usd_per_s);
     a->choices++;
-    if (row == ECON_NO_ROW)
-        return decide(a, a->now.delay_us, a->now.kick, false);
+    struct adapt_decision d = a->now;
+    d.serving = row != ECON_NO_ROW;
+    if (!d.serving)
+        return decide(a, d);
     a->row = row;
-    return decide(a, knob(a, row, NOM_KNOB_DELAY_US),
-                  knob(a, row, NOM_KNOB_KICK) != 0.0 ? NOM_KICK_STRICT : NOM_KICK_NATURAL, true);
+    d.delay_us = knob(a, row, NOM_KNOB_DELAY_US, knob_initial[NOM_KNOB_DELAY_US]);
+    d.kick = knob(a, row, NOM_KNOB_KICK, knob_initial[NOM_KNOB_KICK]) != 0.0 ? NOM_KICK_STRICT
+                                                                             : NOM_KICK_NATURAL;
+    d.poll_us = knob(a, row, NOM_KNOB_POLL_US, a->poll_us);
+    return decide(a, d);
 }
 
 void adapt_init(struct adapt *a, const char *app, double delay_us, enum nom_kick kick) {
     memset(a, 0, sizeof *a);
     snprintf(a->app, sizeof a->app, "%s", app);
     a->now = (struct adapt_decision){.delay_us = delay_us, .kick = kick, .serving = true};
+    adapt_set_poll(a, knob_initial[NOM_KNOB_POLL_US]);
+}
+
+void adapt_set_poll(struct adapt *a, double poll_us) {
+    a->poll_us = a->now.poll_us = poll_us;
 }
 
 /* Distance of a level from the estimate, as a ratio of at least 1. */
@@ -102,7 +112,7 @@ bool adapt_set_price(struct adapt *a, const double price_usd[NOM_USES_MAX]) {
 
 bool adapt_fix(struct adapt *a, double delay_us, enum nom_kick kick) {
     a->adapting = false;
-    return decide(a, delay_us, kick, true);
+    return decide(a, (struct adapt_decision){delay_us, kick, a->poll_us, true});
 }
 
 /* The table or the utility is new: works out the revenues. */
@@ -152,6 +162,7 @@ void adapt_statistics(const struct adapt *a, struct nom_statistics *out) {
     out->load_connections = a->load;
     out->delay_us = a->now.delay_us;
     out->kick = a->now.kick;
+    out->poll_us = a->now.poll_us;
     out->adapting = a->adapting;
     out->serving = a->now.serving;
     out->row = a->adapting ? (uint32_t)a->row : 0;

@@ -24,6 +24,7 @@
 struct adapt_decision {
     double delay_us;
     enum nom_kick kick;
+    double poll_us;
     bool serving; /* false: answer 503, send nothing new */
 };
 
@@ -34,6 +35,7 @@ struct adapt {
     struct nom_table_row rows[NOM_TABLE_ROWS_MAX];
     struct econ_choice_set set;
     struct nom_utility utility;
+    double poll_us;                 /* where the table does not say */
     double price_usd[NOM_USES_MAX]; /* by use id - 1 */
     double load;                    /* smoothed estimate */
     double level;                   /* load level in force */
@@ -47,8 +49,11 @@ struct adapt {
     struct adapt_decision now;
 };
 
-/* app: the name that a table must carry. Starts FIXED with the given W. */
+/* app: the name that a table must carry. Starts FIXED with the given W, and the initial value of
+ * other knobs. */
 void adapt_init(struct adapt *a, const char *app, double delay_us, enum nom_kick kick);
+/* The knob poll_us, in force wherever no table says otherwise. Right after adapt_init. */
+void adapt_set_poll(struct adapt *a, double poll_us);
 
 /* Each returns true if the decision (a->now) changed. */
 bool adapt_tick(struct adapt *a, uint64_t now_us, uint32_t connections_in_progress);

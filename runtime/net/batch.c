@@ -14,6 +14,12 @@ void batch_init(struct batch *b, uint32_t rx_limit, uint32_t tx_limit) {
     *b = (struct batch){.rx_limit = rx_limit, .tx_limit = tx_limit};
 }
 
+void batch_another(struct batch *b, uint32_t rx_limit, uint32_t tx_limit) {
+    b->rx_limit = rx_limit;
+    b->tx_limit = tx_limit;
+    b->rx_oldest = b->rx_newer = b->tx_held = 0;
+}
+
 void batch_set(struct batch *b, uint64_t delay_tsc, enum nom_kick kick) {
     b->delay_tsc = delay_tsc;
     b->kick = kick;

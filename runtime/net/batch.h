@@ -44,6 +44,8 @@ struct batch {
 };
 
 void batch_init(struct batch *b, uint32_t rx_limit, uint32_t tx_limit);
+/* The NIC is another one: nothing is held. */
+void batch_another(struct batch *b, uint32_t rx_limit, uint32_t tx_limit);
 /* Changes W; frames already held are judged by the new W at the next poll. */
 void batch_set(struct batch *b, uint64_t delay_tsc, enum nom_kick kick);
 

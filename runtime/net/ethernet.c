@@ -125,8 +125,11 @@ bool net_ethernet_reap(struct net_ethernet *e) {
 }
 
 void net_ethernet_kick(struct net_ethernet *e) {
-    batch_tx_done(e->batch,
-                  plat_now_tsc()); /* a kick shows the frames first, then takes its time */
+    uint64_t now_tsc = plat_now_tsc(); /* a kick shows the frames first, then takes its time */
+    batch_tx_done(e->batch, now_tsc);
+    if (e->first_sent_tsc == 0) {
+        e->first_sent_tsc = now_tsc;
+    }
     if (e->nic->ops->tx_kick(e->nic)) {
         e->counters->kicks++;
     }
@@ -256,6 +259,15 @@ static err_t send(struct netif *interface, struct pbuf *p) {
 
 /* ---- start-up ---- */
 
+/* What depends on the device. */
+static void adopt(struct netif *interface, const struct nic *nic) {
+    memcpy(interface->hwaddr, nic->mac, ETH_HWADDR_LEN);
+    interface->chksum_flags = NETIF_CHECKSUM_ENABLE_ALL;
+    if (nic->tx_checksum) {
+        interface->chksum_flags &= (u16_t)~NETIF_CHECKSUM_GEN_TCP;
+    }
+}
+
 static err_t set_up(struct netif *interface) {
     const struct net_ethernet *e = interface->state;
     interface->name[0] = 'e';
@@ -264,12 +276,21 @@ static err_t set_up(struct netif *interface) {
     interface->linkoutput = send;
     interface->mtu = NIC_FRAME_BYTES_MAX - SIZEOF_ETH_HDR;
     interface->hwaddr_len = ETH_HWADDR_LEN;
-    memcpy(interface->hwaddr, e->nic->mac, ETH_HWADDR_LEN);
     interface->flags = NETIF_FLAG_BROADCAST | NETIF_FLAG_ETHARP | NETIF_FLAG_ETHERNET;
-    if (e->nic->tx_checksum) {
-        interface->chksum_flags &= (u16_t)~NETIF_CHECKSUM_GEN_TCP;
-    }
+    adopt(interface, e->nic);
     return ERR_OK;
+}
+
+void net_ethernet_lost(struct net_ethernet *e) {
+    netif_set_link_down(&netif);
+    net_ethernet_reap(e);
+    e->blocked = false;
+}
+
+void net_ethernet_found(struct net_ethernet *e) {
+    adopt(&netif, e->nic);
+    netif_set_link_up(&netif); /* announces the address */
+    net_ethernet_kick(e);
 }
 
 int net_ethernet_open(struct net_ethernet *e, const struct net_config *config) {

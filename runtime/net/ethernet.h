@@ -20,13 +20,18 @@ struct net_ethernet {
     struct nic *nic;
     struct batch *batch;
     struct nom_net_counters *counters;
-    uint32_t lent;   /* receive buffers inside lwIP */
-    uint32_t placed; /* frames in the transmit ring, not reaped */
-    bool blocked;    /* lwIP was refused: call it again when there is room */
+    uint32_t lent;           /* receive buffers inside lwIP */
+    uint32_t placed;         /* frames in the transmit ring, not reaped */
+    uint64_t first_sent_tsc; /* of the first kick since it was set to 0 */
+    bool blocked;            /* lwIP was refused: call it again when there is room */
 };
 
 /* Adds the interface as lwIP's default; e stays where it is. 0, or -1 if lwIP refuses. */
 int net_ethernet_open(struct net_ethernet *e, const struct net_config *config);
+/* The NIC is gone: frames on their way are let go of, and lwIP finds no route. */
+void net_ethernet_lost(struct net_ethernet *e);
+/* e->nic is on another device: lwIP goes on with it, and tells the neighbours its address. */
+void net_ethernet_found(struct net_ethernet *e);
 /* Hands one received frame to lwIP. */
 void net_ethernet_input(struct net_ethernet *e, const struct nic_rx_frame *frame);
 /* Lets go of frames the NIC is done with; true if there were any. */

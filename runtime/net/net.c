@@ -33,9 +33,9 @@ static struct {
     struct batch batch;
     struct nom_net_counters counters;
     double delay_us;
-    uint64_t next_tick_tsc, tick_tsc;
-    uint32_t ticks;
+    uint64_t tick_tsc, next_tick_tsc, next_tcp_tsc, next_arp_tsc;
     bool open;
+    bool lost; /* the NIC */
 } net;
 
 /* ---- address text ---- */
@@ -78,6 +78,14 @@ int net_parse_cidr(const char *text, uint32_t *address_be, uint32_t *netmask_be)
 
 /* ---- start-up and settings ---- */
 
+static uint32_t rx_limit(const struct nic *nic) {
+    return nic->rx_size - nic->rx_size / 4;
+}
+
+static uint32_t tx_limit(const struct nic *nic) {
+    return nic->tx_size / 2;
+}
+
 int net_open(const struct net_config *config, char *why, uint32_t why_bytes) {
     if (net.open) {
         snprintf(why, why_bytes, "the network is open already");
@@ -91,14 +99,17 @@ int net_open(const struct net_config *config, char *why, uint32_t why_bytes) {
         snprintf(why, why_bytes, "no memory for packets");
         return -1;
     }
-    batch_init(&net.batch, nic->rx_size - nic->rx_size / 4, nic->tx_size / 2);
+    batch_init(&net.batch, rx_limit(nic), tx_limit(nic));
     net.ethernet = (struct net_ethernet){
         .nic = nic,
         .batch = &net.batch,
         .counters = &net.counters,
     };
     net.tick_tsc = plat_us_to_tsc(TICK_US);
-    net.next_tick_tsc = plat_now_tsc() + net.tick_tsc;
+    uint64_t now_tsc = plat_now_tsc();
+    net.next_tick_tsc = now_tsc + net.tick_tsc;
+    net.next_tcp_tsc = now_tsc + plat_us_to_tsc(TCP_TMR_INTERVAL * 1e3);
+    net.next_arp_tsc = now_tsc + plat_us_to_tsc(ARP_TMR_INTERVAL * 1e3);
     lwip_init();
     if (net_ethernet_open(&net.ethernet, config) != 0) {
         snprintf(why, why_bytes, "lwIP refuses the network interface");
@@ -110,9 +121,42 @@ int net_open(const struct net_config *config, char *why, uint32_t why_bytes) {
     return 0;
 }
 
+bool net_has_nic(void) {
+    return !net.lost;
+}
+
+bool net_find_nic(void) {
+    char why[200];
+    struct nic *nic = plat_nic_open(why, sizeof why);
+    if (nic == NULL) {
+        return false;
+    }
+    net.ethernet.nic = nic;
+    net.lost = false;
+    batch_another(&net.batch, rx_limit(nic), tx_limit(nic));
+    net_ethernet_found(&net.ethernet);
+    return true;
+}
+
+static void lose_nic(void) {
+    struct nic *nic = net.ethernet.nic;
+    nic->ops->close(nic);
+    net.lost = true;
+    batch_another(&net.batch, rx_limit(nic), tx_limit(nic));
+    net_ethernet_lost(&net.ethernet);
+}
+
 void net_set_batching(double delay_us, enum nom_kick kick) {
     net.delay_us = delay_us;
     batch_set(&net.batch, plat_us_to_tsc(delay_us), kick);
+}
+
+void net_await_sent(void) {
+    net.ethernet.first_sent_tsc = 0;
+}
+
+uint64_t net_first_sent_tsc(void) {
+    return net.ethernet.first_sent_tsc;
 }
 
 void net_get_batching(double *delay_us, enum nom_kick *kick) {
@@ -187,23 +231,59 @@ static void end_needless_probing(void) {
     }
 }
 
-/* Every TICK_US. Ticks missed by a long poll are not made up for. */
+/* Who is left behind by a long poll or a sleep is not made up for. */
+static bool is_due(uint64_t *next_tsc, uint64_t now_tsc, uint64_t every_us) {
+    if ((int64_t)(now_tsc - *next_tsc) < 0) {
+        return false;
+    }
+    *next_tsc = now_tsc + plat_us_to_tsc((double)every_us);
+    return true;
+}
+
+/* Every TICK_US. */
 static void tick(uint64_t now_tsc) {
     net.next_tick_tsc = now_tsc + net.tick_tsc;
-    net.ticks++;
     trim_time_wait();
     struct nic *nic = net.ethernet.nic;
+    if (nic->ops->leaves(nic)) {
+        lose_nic();
+    }
     if (nic->ops->remind(nic)) {
         net.counters.kicks++;
     }
-    if (net.ticks % (TCP_TMR_INTERVAL * 1000u / TICK_US) == 0) {
+    if (is_due(&net.next_tcp_tsc, now_tsc, TCP_TMR_INTERVAL * 1000u)) {
         end_needless_probing();
         tcp_tmr();
         net_park_idle();
     }
-    if (net.ticks % (ARP_TMR_INTERVAL * 1000u / TICK_US) == 0) {
+    if (is_due(&net.next_arp_tsc, now_tsc, ARP_TMR_INTERVAL * 1000u)) {
         etharp_tmr();
     }
+}
+
+/* Microseconds until a timer of the stack has something to do. */
+static uint32_t idle_us(uint64_t now_tsc) {
+    bool has_timers = tcp_active_pcbs != NULL || tcp_tw_pcbs != NULL;
+    int64_t left_tsc = (int64_t)((has_timers ? net.next_tcp_tsc : net.next_arp_tsc) - now_tsc);
+    return left_tsc > 0 ? (uint32_t)(plat_tsc_to_ns((uint64_t)left_tsc) / 1000) : 0;
+}
+
+bool net_wait(uint32_t most_us) {
+    struct nic *nic = net.ethernet.nic;
+    uint32_t left_us = idle_us(plat_now_tsc());
+    most_us = LWIP_MIN(most_us, left_us);
+    /* What the device seems to have missed it is told now: the sleep may be long. */
+    if (nic->ops->remind(nic)) {
+        net.counters.kicks++;
+    }
+    if (most_us == 0 || net.batch.tx_held > 0 || !nic->ops->sleep(nic)) {
+        plat_wait(0);
+        return false;
+    }
+    plat_wait(most_us);
+    nic->ops->wake(nic);
+    net.batch.last_poll_tsc = 0; /* the gap was meant */
+    return true;
 }
 
 static void hand_over(uint32_t n) {

@@ -35,6 +35,21 @@ bool net_poll(void);
 void net_set_batching(double delay_us, enum nom_kick kick);
 void net_get_batching(double *delay_us, enum nom_kick *kick);
 
+/* When the first packet was sent after the last net_await_sent; 0: none was yet. */
+void net_await_sent(void);
+uint64_t net_first_sent_tsc(void);
+
+/* Gives the core up, for at most so long, until a frame comes or whatever else ends a plat_wait;
+ * returns at once if a frame is here or held, or something is due. For an app that has had nothing
+ * to do for a while. True if it really waited. */
+bool net_wait(uint32_t most_us);
+
+/* The NIC can be unplugged: false from when net_poll has noticed until net_find_nic was lucky.
+ * Connections stay, and go on if the next NIC comes before they time out. */
+bool net_has_nic(void);
+/* Takes a NIC that is free now. */
+bool net_find_nic(void);
+
 void net_counters(struct nom_net_counters *out);
 
 /*

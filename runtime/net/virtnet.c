@@ -4,12 +4,14 @@
  * rx_release move it.
  */
 #include "runtime/net/virtnet.h"
+#include "runtime/platform/device.h"
 #include "runtime/platform/platform.h"
 #include <stdio.h>
 #include <string.h>
 
 #define RX_QUEUE              0u
 #define TX_QUEUE              1u
+#define RX_INTERRUPT          0u /* entry of the MSI-X table */
 #define ETHERNET_HEADER_BYTES 14u
 #define HEADER_NEEDS_CHECKSUM 1u
 #define HEADER_DATA_VALID     2u
@@ -137,7 +139,8 @@ static uint32_t tx_reap(struct nic *nic, void **cookies, uint32_t n) {
     uint32_t count = 0;
     uintptr_t token;
     uint32_t bytes;
-    while (count < n && virtnet_ring_get(&v->tx, &token, &bytes)) {
+    while (count < n && (virtnet_ring_get(&v->tx, &token, &bytes) ||
+                         (!v->open && virtnet_ring_abandoned(&v->tx, &token)))) {
         cookies[count++] = (void *)token;
     }
     return count;
@@ -158,6 +161,33 @@ static uint64_t errors(struct nic *nic) {
     return v->errors + v->rx.errors + v->tx.errors;
 }
 
+static bool sleep_now(struct nic *nic) {
+    struct virtnet *v = virtnet_of(nic);
+    return !v->open || (v->interrupts && virtnet_ring_arm(&v->rx));
+}
+
+static void wake(struct nic *nic) {
+    virtnet_ring_disarm(&virtnet_of(nic)->rx);
+}
+
+static bool leaves(struct nic *nic) {
+    struct virtnet *v = virtnet_of(nic);
+    return v->open && plat_device_leaves(v->resource_id, &v->generation);
+}
+
+/* Its registers may be there no more, so none is touched. */
+static void close_it(struct nic *nic) {
+    struct virtnet *v = virtnet_of(nic);
+    uintptr_t buffer;
+    v->open = false;
+    plat_device_release(v->resource_id);
+    virtnet_ring_close(&v->rx);
+    virtnet_ring_close(&v->tx);
+    while (virtnet_ring_abandoned(&v->rx, &buffer)) {
+        v->spare[v->spare_count++] = (uint16_t)buffer;
+    }
+}
+
 static const struct nic_ops ops = {
     .rx_ready = rx_ready,
     .rx_take = rx_take,
@@ -169,6 +199,10 @@ static const struct nic_ops ops = {
     .rx_kicks = rx_kicks,
     .remind = remind,
     .errors = errors,
+    .sleep = sleep_now,
+    .wake = wake,
+    .leaves = leaves,
+    .close = close_it,
 };
 
 /* ---- start-up ---- */
@@ -191,9 +225,14 @@ static const char *open_ring(struct virtnet *v, struct virtnet_ring *r, uint16_t
     if (size < RING_SIZE_LEAST || (size & (size - 1)) != 0) {
         return "a queue's size is too small or no power of two";
     }
+    void *memory = r->descriptors; /* of the device before */
+    if (memory != NULL && size > r->size) {
+        size = r->size;
+    }
     struct virtnet_ring_layout layout = virtnet_ring_layout(size);
-    char *memory = plat_dma_alloc(layout.bytes);
-    if (memory == NULL) {
+    if (memory != NULL) {
+        memset(memory, 0, layout.bytes);
+    } else if ((memory = plat_dma_alloc(layout.bytes)) == NULL) {
         return "no memory for a queue";
     }
     uint64_t address = plat_dma_address(memory);
@@ -212,6 +251,9 @@ static const char *open_ring(struct virtnet *v, struct virtnet_ring *r, uint16_t
 }
 
 static const char *open_buffers(struct virtnet *v) {
+    if (v->buffers != NULL) {
+        return NULL;
+    }
     v->buffer_count = 2u * v->rx.size;
     v->buffers = plat_dma_alloc((size_t)v->buffer_count * VIRTNET_BUFFER_BYTES);
     if (v->buffers == NULL) {
@@ -245,6 +287,9 @@ int virtnet_open(struct virtnet *v, const struct nom_device *device, char *why,
     if (virtnet_pci_mac(&v->pci, v->nic.mac) != 0) {
         return fail(v, why, why_bytes, "the device has no room for its MAC address");
     }
+    v->interrupts = device->interrupts > RX_INTERRUPT &&
+                    plat_device_interrupt(device->resource_id, RX_INTERRUPT) == 0 &&
+                    virtnet_pci_queue_interrupt(&v->pci, RX_QUEUE, RX_INTERRUPT) == 0;
     bool event_idx = (features & VIRTNET_F_EVENT_IDX) != 0;
     const char *reason = open_ring(v, &v->rx, RX_QUEUE, event_idx);
     if (reason == NULL) {
@@ -261,6 +306,9 @@ int virtnet_open(struct virtnet *v, const struct nom_device *device, char *why,
     v->nic.rx_size = v->rx.size;
     v->nic.tx_size = v->tx.size;
     v->nic.ops = &ops;
+    v->resource_id = device->resource_id;
+    v->generation = 0;
+    v->open = true;
     put_spares(v);
     return 0;
 }

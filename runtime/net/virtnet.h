@@ -1,5 +1,6 @@
 /*
- * virtnet: the driver for virtio-net (virtio 1.x over PCI), in the app, polled (spec N2). One
+ * virtnet: the driver for virtio-net (virtio 1.x over PCI), in the app (spec N2). Polled, and while
+ * the app sleeps, where the device has MSI-X, an interrupt of the receive queue wakes it. One
  * receive and one transmit queue; checksum offload both ways; no segmentation offload, so that
  * every frame fits one receive buffer. An app may bring its own driver instead: it is one more
  * struct nic.
@@ -8,6 +9,9 @@
  * spare buffer at once, so the ring is short only when more than half of all buffers are lent out.
  * The virtio header of a frame to send lies in the NIC_TX_HEADROOM bytes before it: a frame in one
  * piece takes one descriptor.
+ *
+ * A device that is unplugged is let go of, and v may be opened on another one: with the same
+ * memory, while buffers of frames received before may still be lent.
  *
  * A device that answers nonsense costs frames and counts errors; one that breaks a ring
  * (virtnet_ring.h) is not used any more: nothing is received or sent, no buffer comes back.
@@ -36,11 +40,15 @@ struct virtnet {
     uint32_t spare_count;
     uint16_t spare[VIRTNET_BUFFERS_MAX];
     bool lent[VIRTNET_BUFFERS_MAX];
-    uint64_t errors; /* beside those of the rings: lengths, releases */
+    bool open;
+    uint32_t resource_id;
+    uint64_t generation; /* of the board, when it was last looked whether the device stays */
+    bool interrupts;     /* the receive queue's can be asked for */
+    uint64_t errors;     /* beside those of the rings: lengths, releases */
 };
 
-/* Starts the device, with memory from plat_dma_alloc. v is zeroed by the caller and stays where it
- * is. 0, or -1 with one line in why. */
+/* Starts the device, with memory from plat_dma_alloc. v is zeroed by the caller, or was open before
+ * and has been closed, and stays where it is. 0, or -1 with one line in why. */
 int virtnet_open(struct virtnet *v, const struct nom_device *device, char *why, uint32_t why_bytes);
 
 #endif

@@ -26,6 +26,7 @@
 #define COMMON_STATUS            20u
 #define COMMON_QUEUE_SELECT      22u
 #define COMMON_QUEUE_SIZE        24u
+#define COMMON_QUEUE_INTERRUPT   26u
 #define COMMON_QUEUE_ENABLE      28u
 #define COMMON_QUEUE_NOTIFY      30u
 #define COMMON_QUEUE_DESCRIPTORS 32u
@@ -176,6 +177,12 @@ int virtnet_pci_accept(const struct virtnet_pci *p, uint64_t features) {
 uint16_t virtnet_pci_queue_size(const struct virtnet_pci *p, uint16_t number) {
     write16(p, COMMON_QUEUE_SELECT, number);
     return read16(p, COMMON_QUEUE_SIZE);
+}
+
+int virtnet_pci_queue_interrupt(const struct virtnet_pci *p, uint16_t number, uint16_t entry) {
+    write16(p, COMMON_QUEUE_SELECT, number);
+    write16(p, COMMON_QUEUE_INTERRUPT, entry);
+    return read16(p, COMMON_QUEUE_INTERRUPT) == entry ? 0 : -1;
 }
 
 volatile uint16_t *virtnet_pci_queue_start(const struct virtnet_pci *p, uint16_t number,

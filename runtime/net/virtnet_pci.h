@@ -44,6 +44,9 @@ uint64_t virtnet_pci_offered(const struct virtnet_pci *p);
 int virtnet_pci_accept(const struct virtnet_pci *p, uint64_t features);
 /* Greatest size the device allows queue number; 0 if it has none. */
 uint16_t virtnet_pci_queue_size(const struct virtnet_pci *p, uint16_t number);
+/* The queue, not enabled yet, interrupts by this entry of the MSI-X table: 0, or -1 if the device
+ * cannot. Queues that are not told so do not interrupt. */
+int virtnet_pci_queue_interrupt(const struct virtnet_pci *p, uint16_t number, uint16_t entry);
 /* Enables the queue. Its notify register, or NULL if that would lie outside its block. */
 volatile uint16_t *virtnet_pci_queue_start(const struct virtnet_pci *p, uint16_t number,
                                            const struct virtnet_pci_queue *queue);

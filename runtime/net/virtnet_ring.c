@@ -24,9 +24,12 @@ struct virtnet_ring_layout virtnet_ring_layout(uint16_t size) {
     return layout;
 }
 
+static void set_used_event(struct virtnet_ring *r, uint16_t event) {
+    __atomic_store_n(&r->available[2 + r->size], event, __ATOMIC_RELAXED);
+}
+
 static void stay_quiet(struct virtnet_ring *r) {
-    __atomic_store_n(&r->available[2 + r->size], (uint16_t)(r->got + QUIET_AHEAD),
-                     __ATOMIC_RELAXED);
+    set_used_event(r, (uint16_t)(r->got + QUIET_AHEAD));
 }
 
 void virtnet_ring_init(struct virtnet_ring *r, uint16_t size, uint16_t number, bool event_idx,
@@ -130,6 +133,25 @@ uint32_t virtnet_ring_ready(struct virtnet_ring *r) {
     return ready;
 }
 
+bool virtnet_ring_arm(struct virtnet_ring *r) {
+    set_used_event(r, r->got);
+    if (!r->event_idx) {
+        __atomic_store_n(&r->available[0], 0, __ATOMIC_RELAXED);
+    }
+    /* The wish must be visible before the index is read, or both sides could miss. */
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    if (virtnet_ring_ready(r) == 0) {
+        return true;
+    }
+    virtnet_ring_disarm(r);
+    return false;
+}
+
+void virtnet_ring_disarm(struct virtnet_ring *r) {
+    stay_quiet(r);
+    __atomic_store_n(&r->available[0], AVAILABLE_NO_INTERRUPT, __ATOMIC_RELAXED);
+}
+
 static void free_chain(struct virtnet_ring *r, uint16_t head) {
     uint16_t last = head;
     for (uint16_t i = 1; i < r->chain_count[head]; i++) {
@@ -140,6 +162,21 @@ static void free_chain(struct virtnet_ring *r, uint16_t head) {
     r->free_count = (uint16_t)(r->free_count + r->chain_count[head]);
     r->chain_count[head] = 0;
     r->in_flight--;
+}
+
+void virtnet_ring_close(struct virtnet_ring *r) {
+    r->broken = true;
+}
+
+bool virtnet_ring_abandoned(struct virtnet_ring *r, uintptr_t *token) {
+    for (uint16_t head = 0; r->in_flight > 0 && head < r->size; head++) {
+        if (r->chain_count[head] != 0) {
+            *token = r->token[head];
+            free_chain(r, head);
+            return true;
+        }
+    }
+    return false;
 }
 
 bool virtnet_ring_get(struct virtnet_ring *r, uintptr_t *token, uint32_t *bytes) {

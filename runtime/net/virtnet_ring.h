@@ -7,7 +7,7 @@
  * RING_ERRORS_MAX such answers, break the ring: it then takes and gives nothing more.
  *
  * What is put becomes visible to the device, all at once, with virtnet_ring_publish. Interrupts are
- * never asked for.
+ * asked for one at a time (virtnet_ring_arm), by whoever is about to sleep.
  */
 #ifndef NET_VIRTNET_RING_H
 #define NET_VIRTNET_RING_H
@@ -86,6 +86,15 @@ bool virtnet_ring_remind(struct virtnet_ring *r);
 
 /* Answers not taken yet; 0 if the ring is broken. */
 uint32_t virtnet_ring_ready(struct virtnet_ring *r);
+/* The device is gone: nothing is put or given any more, as with a broken ring; and what was in
+ * flight comes back, a token a call, until false. */
+void virtnet_ring_close(struct virtnet_ring *r);
+bool virtnet_ring_abandoned(struct virtnet_ring *r, uintptr_t *token);
+
+/* Asks for an interrupt with the next answer; false, and nothing is asked, if one is there. */
+bool virtnet_ring_arm(struct virtnet_ring *r);
+/* No interrupts any more. */
+void virtnet_ring_disarm(struct virtnet_ring *r);
 /* The next answer: its token, and how many bytes the device says it wrote. False if none. */
 bool virtnet_ring_get(struct virtnet_ring *r, uintptr_t *token, uint32_t *bytes);
 

@@ -72,6 +72,17 @@ struct nic_ops {
     bool (*remind)(struct nic *nic);
     /* Errors of the device so far (ring or length that made no sense). */
     uint64_t (*errors)(struct nic *nic);
+    /* Before a plat_wait: asks that it end when a frame comes. False: one is there already, or this
+     * NIC has no way to end a wait; the caller goes on polling. */
+    bool (*sleep)(struct nic *nic);
+    /* After it: no interrupts any more. */
+    void (*wake)(struct nic *nic);
+    /* About each millisecond: the device has gone, or is about to, and should be let go of now. */
+    bool (*leaves)(struct nic *nic);
+    /* Lets go of it: from now on nothing is received or sent, tx_reap gives back all frames, those
+     * received are released as ever. plat_nic_open may then give the same NIC anew, on another
+     * device. */
+    void (*close)(struct nic *nic);
 };
 
 /* Opens the floor's first NIC that no app owns; one line in why on failure. */

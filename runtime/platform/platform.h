@@ -8,6 +8,7 @@
 #define PLATFORM_PLATFORM_H
 
 #include "runtime/abi/board.h"
+#include "runtime/abi/prices.h"
 #include <floor_tsc.h> /* plat_now_tsc, of the floor that is built for */
 #include <stdbool.h>
 #include <stddef.h>
@@ -27,17 +28,39 @@ void *plat_dma_alloc(size_t bytes);
  * initrd (both contiguous). Pure arithmetic: no call, safe on the data path. 0 if p is neither. */
 uint64_t plat_dma_address(const void *p);
 
+/* Address space for memory that fills as it is touched: reads as 0 at first; the page below it, and
+ * that above, are never there. Never given back. bytes is rounded up to 4096. NULL where there is
+ * no room (whether memory suffices shows when it is touched: the app ends where it does not). */
+void *plat_reserve(size_t bytes);
+
+/* Cores. An app starts on one, its core 0, and may have others run a function of its own. */
+#define PLAT_CORES_MAX 8u
+/* The core that this runs on: 0, or what plat_core_start gave. */
+unsigned plat_core_index(void);
+/* Takes a core that nobody has and calls run(argument) there; when run returns the core is given
+ * back. Its number (1..PLAT_CORES_MAX - 1), or -1 if there is none left. From one core at a
+ * time. */
+int plat_core_start(void (*run)(void *argument), void *argument);
+/* Ends a plat_wait on that core, the present one or else the next. From any core. */
+void plat_core_notify(unsigned core);
+
 /* Files packed with the app, read-only, whole in memory. 0 and sets *data, *bytes, or -1. Path as
  * packed: "www/index.html". plat_file_next lists them: index from 0; NULL past the last. */
 int plat_file(const char *path, const void **data, size_t *bytes);
 const char *plat_file_next(size_t index, const void **data, size_t *bytes);
 
-/* The bulletin board. */
+/* The bulletin board, and the page of prices beside it (lib/prices.h), both read-only. */
 const struct nom_board *plat_board(void);
+const struct nom_prices *plat_prices(void);
+/* The same page, for writing: this app is the one that publishes, until it ends. NULL if another
+ * app is, or if the floor has no page that others see. */
+struct nom_prices *plat_prices_own(void);
+/* By the page's owner, after it published: whoever waits (plat_wait) looks at it now. */
+void plat_prices_notify(void);
 
-/* Gives the core up until the NIC has a frame, plat_notify is called, or most_us have passed; a
- * floor that can only poll returns at once. For an app that has been idle: waking up costs tens of
- * microseconds. */
+/* Gives the core up until the NIC has a frame, prices change, plat_notify is called, or most_us
+ * have passed; a floor that can only poll returns at once. For an app that has been idle: waking up
+ * costs tens of microseconds. */
 void plat_wait(uint32_t most_us);
 /* Ends a plat_wait, the present one or else the next. From a signal handler or another thread. */
 void plat_notify(void);

@@ -53,6 +53,7 @@ static void fill(struct trial *t, size_t i, const char *floor, const char *accel
     s->connections = points[i].connections;
     s->delay_us = points[i].delay_us;
     s->kick = points[i].kick;
+    s->poll_us = NOM_POLL_US_INITIAL;
     s->seconds = 1;
     s->repeat = repeat;
     s->order = (uint32_t)i;

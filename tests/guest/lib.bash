@@ -7,7 +7,8 @@
 #   guest_stop, guest_net_end
 #
 # $console is the guest's serial log; $ip its address. NOM_TEST_ACCEL: tcg (default) or kvm.
-# May be set before: guest_initrd, another initrd; guest_nic, more options of the NIC (",name=value").
+# May be set before: guest_initrd, another initrd; guest_nic, more options of the NIC (",name=value");
+# guest_options, more words for QEMU, before the NIC.
 BUILD=${BUILD:-build}
 export ip=10.77.0.2
 
@@ -32,10 +33,11 @@ guest_start() {
     [ "${NOM_TEST_ACCEL:-tcg}" = kvm ] && machine=(-accel kvm -cpu host -bios qboot.rom -smp 1)
     # Not by in_net: a function in the background would be a shell, and its pid not QEMU's. The guest
     # polls, so a limit on CPU time ends one that was left behind by a killed test.
+    # shellcheck disable=SC2086 # words
     nsenter -t "$net_pid" -n -- prlimit --cpu=300 qemu-system-x86_64 -machine q35 "${machine[@]}" -m 128M -nodefaults \
         -no-user-config -no-reboot -display none -serial "file:$console" \
         -device isa-debug-exit,iobase=0xf4,iosize=4 \
-        -netdev tap,id=n0,ifname=tap0,script=no,downscript=no \
+        ${guest_options:-} -netdev tap,id=n0,ifname=tap0,script=no,downscript=no \
         -device "virtio-net-pci,disable-legacy=on,netdev=n0,mac=52:54:00:77:00:02${guest_nic:-}" \
         -kernel "$BUILD/lib/nom/nom.elf" -initrd "${guest_initrd:-$BUILD/lib/nom/initrd.cpio}" \
         -append "$*" </dev/null >"$BATS_FILE_TMPDIR/qemu" 2>&1 3>&- &

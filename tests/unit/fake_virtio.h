@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "runtime/net/virtnet.h"
+#include "runtime/platform/device.h"
 #include "runtime/platform/platform.h"
 #include <cmocka.h>
 #include <stdlib.h>
@@ -43,6 +44,28 @@ uint64_t plat_dma_address(const void *p) {
     return (uintptr_t)p < 4096 ? 0 : (uintptr_t)p;
 }
 
+static int interrupt_result;
+
+int plat_device_interrupt(uint32_t resource_id, uint32_t entry) {
+    assert_int_equal(resource_id, 7);
+    assert_int_equal(entry, 0);
+    return interrupt_result;
+}
+
+static bool leaving;
+static unsigned released;
+
+bool plat_device_leaves(uint32_t resource_id, uint64_t *generation) {
+    assert_int_equal(resource_id, 7);
+    ++*generation;
+    return leaving;
+}
+
+void plat_device_release(uint32_t resource_id) {
+    assert_int_equal(resource_id, 7);
+    released++;
+}
+
 struct fixture {
     struct virtnet virtnet;
     struct nom_device device;
@@ -63,10 +86,29 @@ static inline void capability(struct fixture *f, uint8_t at, uint8_t next, uint8
     memcpy(c + 12, &bytes, 4);
 }
 
+/* As a device has them when it is powered on. */
+static inline void registers(struct fixture *f) {
+    memset(f->bar, 0, BAR_BYTES);
+    uint32_t offered = OFFERED;
+    memcpy(f->bar + COMMON + 4, &offered, 4);
+    uint16_t size = 64, notify = 3;
+    memcpy(f->bar + COMMON + 24, &size, 2);
+    memcpy(f->bar + COMMON + 30, &notify, 2);
+    memcpy(f->bar + SPECIFIC, "\x52\x54\x00\x12\x34\x56", 6);
+}
+
+static inline void unplug_and_plug(struct fixture *f) {
+    leaving = false;
+    registers(f);
+}
+
 static inline struct fixture *make(void) {
     struct fixture *f = calloc(1, sizeof *f);
     f->bar = aligned_alloc(4096, BAR_BYTES);
-    memset(f->bar, 0, BAR_BYTES);
+    f->device.resource_id = 7;
+    interrupt_result = 0;
+    leaving = false;
+    released = 0;
     f->device.bar[4].address = (uintptr_t)f->bar;
     f->device.bar[4].bytes = BAR_BYTES;
     f->device.config[6] = 0x10;
@@ -78,12 +120,7 @@ static inline struct fixture *make(void) {
     capability(f, 0x80, 0, 2, NOTIFY, 0x1000);
     uint32_t multiplier = 4;
     memcpy(f->device.config + 0x90, &multiplier, 4);
-    uint32_t offered = OFFERED;
-    memcpy(f->bar + COMMON + 4, &offered, 4);
-    uint16_t size = 64, notify = 3;
-    memcpy(f->bar + COMMON + 24, &size, 2);
-    memcpy(f->bar + COMMON + 30, &notify, 2);
-    memcpy(f->bar + SPECIFIC, "\x52\x54\x00\x12\x34\x56", 6);
+    registers(f);
     allocation_count = 0;
     allocations_allowed = ALLOCATIONS_MAX;
     return f;

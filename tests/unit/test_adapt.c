@@ -272,12 +272,35 @@ static void a_knob_not_in_the_table_keeps_its_initial_value(void **state) {
     ticks(1000, 32);
     load(&f);
     assert_now(8.0, NOM_KICK_NATURAL, true);
+    assert_true(a.now.poll_us == NOM_POLL_US_INITIAL);
+}
+
+/* poll_us as the app was told, unless the table holds it; a table of before has two knobs. */
+static void how_long_to_poll(void **state) {
+    (void)state;
+    struct sample_table f = sample_table();
+    adapt_set_poll(&a, 250.0);
+    ticks(1000, 32);
+    load(&f);
+    assert_now(8.0, NOM_KICK_STRICT, true);
+    assert_true(a.now.poll_us == 250.0);
+    f.header.knob_count = 3;
+    f.header.knob_id[2] = NOM_KNOB_POLL_US;
+    for (int i = 0; i < 4; i++)
+        f.row[i].knob[2] = 1000.0 + i;
+    econ_table_seal(&f.header, f.row, 4);
+    load(&f);
+    assert_now(8.0, NOM_KICK_STRICT, true);
+    assert_true(a.now.poll_us == 1003.0);
+    assert_true(adapt_fix(&a, 8.0, NOM_KICK_STRICT));
+    assert_true(a.now.poll_us == 250.0);
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(normal_tail_is_gsls),
         cmocka_unit_test_setup(fixed_until_a_table, setup),
+        cmocka_unit_test_setup(how_long_to_poll, setup),
         cmocka_unit_test_setup(table_acts_at_once_at_the_load_known, setup),
         cmocka_unit_test_setup(price_acts_at_once, setup),
         cmocka_unit_test_setup(losing_everywhere_stops_serving, setup),

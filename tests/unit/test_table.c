@@ -322,7 +322,7 @@ static int ids_fit(const uint32_t *id, uint32_t count, uint32_t room, uint32_t k
 }
 
 static int row_fits(const struct nom_table_header *h, const struct nom_table_row *r) {
-    static const double greatest[] = {0.0, 1000.0, 1.0}; /* by knob id; 0: none */
+    static const double greatest[] = {0.0, 1000.0, 1.0, 1e6}; /* by knob id; 0: none */
     int fits = amount(r->connections) && r->connections >= 1.0 && amount(r->throughput_ops) &&
                amount(r->useful_gbit_per_s) && amount(r->latency_mean_us) && amount(r->jitter_us) &&
                amount(r->latency_p50_us) && amount(r->latency_p90_us) &&
@@ -340,7 +340,7 @@ static int row_fits(const struct nom_table_header *h, const struct nom_table_row
 
 static int file_fits(const struct file *f) {
     const struct nom_utility *u = &f->h.utility;
-    int fits = ids_fit(f->h.knob_id, f->h.knob_count, NOM_KNOBS_MAX, 2) &&
+    int fits = ids_fit(f->h.knob_id, f->h.knob_count, NOM_KNOBS_MAX, 3) &&
                ids_fit(f->h.use_id, f->h.use_count, NOM_USES_MAX, 2) && f->h.built_unix_s >= 0 &&
                f->h.session_id >= 0 && text_fits(f->h.app, 32) && text_fits(f->h.target, 32) &&
                text_fits(f->h.accel, 32) && text_fits(f->h.app_build_id, 64) && u->kind >= 1 &&

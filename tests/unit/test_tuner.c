@@ -314,9 +314,10 @@ static void a_table_holds_every_point(void **state) {
     assert_int_equal(h->built_unix_s, 1700000000);
     assert_memory_equal(&h->utility, &about.utility, sizeof h->utility);
     assert_int_equal(h->row_count, 3);
-    assert_int_equal(h->knob_count, 2);
+    assert_int_equal(h->knob_count, 3);
     assert_int_equal(h->knob_id[0], NOM_KNOB_DELAY_US);
     assert_int_equal(h->knob_id[1], NOM_KNOB_KICK);
+    assert_int_equal(h->knob_id[2], NOM_KNOB_POLL_US);
     assert_int_equal(h->use_count, 2);
     assert_int_equal(h->use_id[0], NOM_USE_GBIT_OUT_PER_S);
     assert_int_equal(h->use_id[1], NOM_USE_CPU_S_PER_S);
@@ -324,6 +325,7 @@ static void a_table_holds_every_point(void **state) {
         assert_within(row[i].connections, p[i].connections, 0.0);
         assert_within(row[i].knob[0], p[i].delay_us, 0.0);
         assert_within(row[i].knob[1], p[i].kick, 0.0);
+        assert_within(row[i].knob[2], p[i].poll_us, 0.0);
         assert_within(row[i].use[0], i == 2 ? 0.5 : 0.6, 0.0);
         assert_within(row[i].use[1], 0.9, 0.0);
         assert_within(row[i].throughput_ops, 1000.0, 0.0);

@@ -271,6 +271,93 @@ static void broken_rings_stop(void **state) {
     destroy(f);
 }
 
+/* With MSI-X, and a device that takes the vector, the app may sleep; else it goes on polling. */
+static void sleeps_if_it_can_be_woken(void **state) {
+    (void)state;
+    struct fixture *f = make_open();
+    struct nic *nic = &f->virtnet.nic;
+    assert_false(nic->ops->sleep(nic)); /* no MSI-X table */
+    destroy(f);
+
+    f = make();
+    f->device.interrupts = 3;
+    interrupt_result = -NOM_EINVAL; /* the kernel has no vector */
+    assert_int_equal(open_it(f), 0);
+    nic = &f->virtnet.nic;
+    assert_false(nic->ops->sleep(nic));
+    destroy(f);
+
+    f = make();
+    f->device.interrupts = 3;
+    memset(f->bar + COMMON + 26, 0xff, 2);
+    assert_int_equal(open_it(f), 0);
+    nic = &f->virtnet.nic;
+    assert_memory_equal(f->bar + COMMON + 26, "\0\0", 2);
+    assert_true(nic->ops->sleep(nic));
+    nic->ops->wake(nic);
+    arrives(f, 0, "frame of some bytes", VIRTNET_HEADER_BYTES + 20);
+    assert_false(nic->ops->sleep(nic));
+    struct nic_rx_frame frame;
+    assert_int_equal(nic->ops->rx_take(nic, &frame, 1), 1);
+    assert_true(nic->ops->sleep(nic));
+    nic->ops->wake(nic);
+    destroy(f);
+}
+
+/* Unplugged, and opened on another device while a frame of before is still lent. */
+static void another_device_takes_over(void **state) {
+    (void)state;
+    struct fixture *f = make_open();
+    struct nic *nic = &f->virtnet.nic;
+    struct nic_rx_frame frame;
+    char data[100];
+    void *cookies[4];
+    struct nic_tx_frame out = {
+        .fragment = {{.data = data + 16, .bytes = 60}}, .fragments = 1, .cookie = data};
+    arrives(f, 0, "frame of some bytes", VIRTNET_HEADER_BYTES + 20);
+    assert_int_equal(nic->ops->rx_take(nic, &frame, 1), 1);
+    assert_int_equal(nic->ops->tx_put(nic, &out), 0);
+    nic->ops->tx_kick(nic);
+    assert_int_equal(nic->ops->tx_put(nic, &out), 0);
+    assert_false(nic->ops->leaves(nic));
+    leaving = true;
+    assert_true(nic->ops->leaves(nic));
+
+    memset(f->bar, 0xee, BAR_BYTES); /* as it may read then; nothing of it is touched */
+    unsigned char before[BAR_BYTES];
+    memcpy(before, f->bar, BAR_BYTES);
+    nic->ops->close(nic);
+    assert_int_equal(released, 1);
+    assert_false(nic->ops->leaves(nic));
+    assert_int_equal(nic->ops->tx_reap(nic, cookies, 4), 2);
+    assert_ptr_equal(cookies[1], data);
+    assert_int_equal(nic->ops->tx_reap(nic, cookies, 4), 0);
+    assert_int_equal(nic->ops->rx_ready(nic), 0);
+    assert_int_equal(nic->ops->tx_put(nic, &out), -1);
+    assert_false(nic->ops->tx_kick(nic));
+    assert_false(nic->ops->remind(nic));
+    assert_true(nic->ops->sleep(nic));
+    nic->ops->wake(nic);
+    assert_memory_equal(f->bar, before, BAR_BYTES);
+    assert_int_equal(f->virtnet.spare_count, 127);
+
+    unsigned allocated = allocation_count;
+    unplug_and_plug(f);
+    assert_int_equal(open_it(f), 0);
+    assert_int_equal(allocation_count, allocated);
+    assert_int_equal(f->virtnet.rx.available[1], 64);
+    assert_int_equal(f->virtnet.spare_count, 63);
+    nic->ops->rx_release(nic, frame.buffer);
+    assert_int_equal(f->virtnet.spare_count, 64);
+    f->rx_seen = 0;
+    arrives(f, 0, "frame of some bytes", VIRTNET_HEADER_BYTES + 20);
+    assert_int_equal(nic->ops->rx_take(nic, &frame, 1), 1);
+    assert_int_equal(nic->ops->tx_put(nic, &out), 0);
+    assert_int_equal(nic->ops->tx_free(nic), 63);
+    assert_int_equal(nic->ops->errors(nic), 0);
+    destroy(f);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(opens),
@@ -283,6 +370,8 @@ int main(void) {
         cmocka_unit_test(sends),
         cmocka_unit_test(refuses_frames_it_cannot_send),
         cmocka_unit_test(broken_rings_stop),
+        cmocka_unit_test(another_device_takes_over),
+        cmocka_unit_test(sleeps_if_it_can_be_woken),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -323,12 +323,41 @@ static void scribbling_device(void **state) {
     assert_true(got > 1000 && broken > 100);
 }
 
+/* One interrupt, for the next answer; none while awake, and none asked for beside an answer. */
+static void arms_for_the_next_answer(void **state) {
+    (void)state;
+    for (int event_idx = 0; event_idx < 2; event_idx++) {
+        struct fixture *f = make(event_idx);
+        struct virtnet_ring *r = &f->ring;
+        uintptr_t token;
+        uint32_t bytes;
+        for (int i = 0; i < 3; i++)
+            assert_int_equal(put(f, 1, 5), 0);
+        virtnet_ring_publish(r);
+        assert_true(virtnet_ring_arm(r));
+        assert_int_equal(r->available[0], event_idx); /* with indices it says nothing */
+        assert_int_equal(r->available[2 + SIZE], 0);
+        virtnet_ring_disarm(r);
+        assert_int_equal(r->available[0], 1);
+        assert_int_equal(r->available[2 + SIZE], 0x8000);
+        answer(f, 0, 0, 1);
+        assert_false(virtnet_ring_arm(r));
+        assert_int_equal(r->available[0], 1);
+        assert_int_equal(r->available[2 + SIZE], 0x8000);
+        assert_true(virtnet_ring_get(r, &token, &bytes));
+        assert_true(virtnet_ring_arm(r));
+        assert_int_equal(r->available[2 + SIZE], 1);
+        destroy(f);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(chain_as_the_device_sees_it),
         cmocka_unit_test(full_ring_refuses),
         cmocka_unit_test(kicks_only_when_asked),
         cmocka_unit_test(reminds_a_device_that_missed_it),
+        cmocka_unit_test(arms_for_the_next_answer),
         cmocka_unit_test(never_asks_for_interrupts),
         cmocka_unit_test(answers_in_any_order),
         cmocka_unit_test(index_that_jumps_breaks_the_ring),

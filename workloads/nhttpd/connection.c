@@ -264,6 +264,10 @@ void serve_tick(void) {
     }
 }
 
+bool serve_waits(void) {
+    return for_end.first || for_stack.first || for_work.first;
+}
+
 uint32_t serve_active(void) {
     uint32_t ended = active;
     window++;

@@ -1,112 +1,35 @@
 /*
  * nhttpd: reads its arguments, opens network, server and control port, then polls until it is asked
- * to end; after a while without traffic it lets the floor wait instead. Every
- * millisecond it looks at price and load (lib/adapt) and applies what was decided.
+ * to end. Each turn of its loop it looks for new prices, each millisecond at the load, and applies
+ * what the chooser decides (lib/adapt). Without a frame for poll_us it sleeps, until an interrupt
+ * or until something is due, and polls again.
  *
  * The load is the number of connections that were active within a window of LOAD_WINDOW_US, not
  * those half-way through a request at one instant: at 0.3 us a request there is nearly never one.
  */
 #include "runtime/lib/adapt.h"
+#include "runtime/lib/market.h"
 #include "runtime/net/control_port.h"
 #include "runtime/net/net.h"
 #include "runtime/platform/platform.h"
+#include "workloads/nhttpd/options.h"
 #include "workloads/nhttpd/serve.h"
 #include "workloads/nhttpd/site.h"
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#define APP               "nhttpd"
-#define STATUS_USAGE      2
-#define STATUS_FAILED     1
-#define TICK_US           1000.0
-#define LOAD_WINDOW_TICKS 10u
-#define IDLE_US           100000.0 /* without a frame: from then on the app waits, not polls */
-
-struct options {
-    struct net_config net;
-    const char *address;         /* as given, with its length of the prefix */
-    uint16_t port, control_port; /* control 0: off */
-    uint32_t connections;
-};
+#define APP            "nhttpd"
+#define STATUS_USAGE   2
+#define STATUS_FAILED  1
+#define TICK_US        1000u
+#define LOAD_WINDOW_US 10000u
+#define SLEEP_US_MAX   250000u /* the chooser follows the load, and connections age, that often */
 
 static struct http_site site;
 static struct adapt adapt;
-
-static int number(const char *text, double least, double greatest, double *out) {
-    char *end;
-    *out = strtod(text, &end);
-    return end != text && *end == '\0' && *out >= least && *out <= greatest ? 0 : -1;
-}
-
-static int port_number(const char *text, uint16_t *out) {
-    double value;
-    if (number(text, 1, 65535, &value) != 0 || value != (double)(uint16_t)value)
-        return -1;
-    *out = (uint16_t)value;
-    return 0;
-}
-
-/* 0, or -1 if the option does not exist (`known` false) or its value is bad. */
-static int set_option(struct options *o, const char *name, const char *value, bool *known) {
-    uint32_t mask;
-    *known = true;
-    if (strcmp(name, "--ip") == 0) {
-        o->address = value;
-        return strchr(value, '/') ? net_parse_cidr(value, &o->net.address_be, &o->net.netmask_be)
-                                  : -1;
-    }
-    if (strcmp(name, "--gateway") == 0)
-        return strchr(value, '/') ? -1 : net_parse_cidr(value, &o->net.gateway_be, &mask);
-    if (strcmp(name, "--port") == 0)
-        return port_number(value, &o->port);
-    if (strcmp(name, "--control-port") == 0)
-        return port_number(value, &o->control_port);
-    if (strcmp(name, "--connections") == 0) {
-        double count;
-        if (number(value, 1, SERVE_CONNECTIONS_MAX, &count) != 0)
-            return -1;
-        o->connections = (uint32_t)count;
-        return count == (double)o->connections ? 0 : -1;
-    }
-    if (strcmp(name, "--delay-us") == 0)
-        return number(value, 0, NOM_DELAY_US_MAX, &o->net.delay_us);
-    if (strcmp(name, "--kick") == 0) {
-        o->net.kick = strcmp(value, "strict") == 0 ? NOM_KICK_STRICT : NOM_KICK_NATURAL;
-        return o->net.kick == NOM_KICK_STRICT || strcmp(value, "natural") == 0 ? 0 : -1;
-    }
-    *known = false;
-    return -1;
-}
-
-static int parse(struct options *o, int argc, char **argv) {
-    *o = (struct options){.port = 80, .connections = SERVE_CONNECTIONS_MAX};
-    for (int i = 1; i < argc; i += 2) {
-        bool known;
-        if (i + 1 == argc) {
-            plat_log(APP ": option %s has no value", argv[i]);
-            return -1;
-        }
-        if (set_option(o, argv[i], argv[i + 1], &known) != 0) {
-            if (known)
-                plat_log(APP ": bad value for %s: %s", argv[i], argv[i + 1]);
-            else
-                plat_log(APP ": no option %s (--ip --gateway --port --connections --delay-us "
-                             "--kick --control-port)",
-                         argv[i]);
-            return -1;
-        }
-    }
-    if (!o->address) {
-        plat_log(APP ": --ip A.B.C.D/LEN is needed");
-        return -1;
-    }
-    if (o->control_port == o->port) {
-        plat_log(APP ": --port and --control-port are both %u", o->port);
-        return -1;
-    }
-    return 0;
-}
+static struct market market;
+static uint64_t poll_tsc; /* adapt.now.poll_us */
+static uint64_t sleeps;
 
 static void apply(void *context, const struct adapt_decision *d) {
     (void)context;
@@ -116,6 +39,7 @@ static void apply(void *context, const struct adapt_decision *d) {
     if (d->delay_us != delay_us || d->kick != kick)
         net_set_batching(d->delay_us, d->kick);
     site.refusing = !d->serving;
+    poll_tsc = plat_us_to_tsc(d->poll_us);
 }
 
 static void statistics(void *context, struct nom_statistics *out) {
@@ -134,29 +58,85 @@ static void statistics(void *context, struct nom_statistics *out) {
     out->refused = site.refused;
     out->connections_open = connections.connections_open;
     out->connections_total = connections.connections_total;
+    out->sleeps = sleeps;
+    market_statistics(&market, plat_tsc_to_ns, out);
 }
 
-/* Until the floor asks to end. */
-static void serve(void) {
-    uint64_t tick_tsc = plat_us_to_tsc(TICK_US), next_tsc = plat_now_tsc() + tick_tsc;
-    uint64_t idle_tsc = plat_us_to_tsc(IDLE_US), busy_tsc = plat_now_tsc();
-    uint32_t ticks = 0, load = 0;
-    while (!plat_asked_to_end()) {
-        bool did = net_poll();
-        uint64_t now_tsc = plat_now_tsc();
-        if (did)
-            busy_tsc = now_tsc;
-        else if (now_tsc - busy_tsc > idle_tsc)
-            plat_wait((uint32_t)TICK_US);
-        if ((int64_t)(now_tsc - next_tsc) < 0)
-            continue;
-        next_tsc = now_tsc + tick_tsc;
-        serve_tick();
-        if (++ticks % LOAD_WINDOW_TICKS == 0)
-            load = serve_active();
-        if (adapt_tick(&adapt, plat_now_us(), load))
-            apply(NULL, &adapt.now);
+/* False: the app is to end. */
+static bool follow_nic(bool end_without) {
+    static bool had = true;
+    static uint64_t generation;
+    const volatile struct nom_board *board = plat_board();
+    if (net_has_nic())
+        return true;
+    if (had) {
+        had = false;
+        generation = 0;
+        plat_log(APP ": the network card is gone, %s",
+                 end_without ? "ending" : "waiting for another");
     }
+    if (end_without)
+        return false;
+    if (generation != board->generation) {
+        generation = board->generation;
+        had = net_find_nic();
+        if (had)
+            plat_log(APP ": serving on another network card");
+    }
+    return true;
+}
+
+/* Each TICK_US, or later after a sleep. */
+static void tick(uint64_t now_tsc) {
+    static uint64_t window_tsc;
+    static uint32_t load;
+    if (now_tsc - window_tsc >= plat_us_to_tsc(LOAD_WINDOW_US)) {
+        window_tsc = now_tsc;
+        load = serve_active();
+    }
+    serve_tick();
+    if (adapt_tick(&adapt, plat_now_us(), load))
+        apply(NULL, &adapt.now);
+}
+
+static void follow_prices(uint64_t now_tsc) {
+    if (market_look(&market, &adapt, now_tsc)) {
+        apply(NULL, &adapt.now);
+        net_await_sent();
+    } else if (market_awaits(&market) && net_first_sent_tsc() != 0) {
+        market_sent(&market, net_first_sent_tsc());
+    }
+}
+
+static void sleep_until_due(uint64_t now_tsc) {
+    uint64_t most_us = serve_waits() ? TICK_US : SLEEP_US_MAX;
+    if (market.next_tsc != UINT64_MAX) {
+        uint64_t left_us = plat_tsc_to_ns(market.next_tsc - now_tsc) / 1000;
+        most_us = left_us < most_us ? left_us : most_us;
+    }
+    if (net_wait((uint32_t)most_us))
+        sleeps++;
+}
+
+/* Until the floor asks to end; false: there was nothing to serve on. */
+static bool serve(bool end_without_nic) {
+    uint64_t tick_tsc = plat_us_to_tsc(TICK_US), busy_tsc = plat_now_tsc();
+    uint64_t next_tsc = busy_tsc + tick_tsc;
+    while (!plat_asked_to_end()) {
+        uint64_t now_tsc = plat_now_tsc();
+        follow_prices(now_tsc);
+        if ((int64_t)(now_tsc - next_tsc) >= 0) {
+            next_tsc = now_tsc + tick_tsc;
+            tick(now_tsc);
+            if (!follow_nic(end_without_nic))
+                return false;
+        }
+        if (net_poll())
+            busy_tsc = now_tsc;
+        else if (now_tsc - busy_tsc >= poll_tsc)
+            sleep_until_due(now_tsc);
+    }
+    return true;
 }
 
 int plat_main(int argc, char **argv) {
@@ -164,13 +144,16 @@ int plat_main(int argc, char **argv) {
         .adapt = &adapt, .apply = apply, .statistics = statistics};
     struct options o;
     char why[200], control_text[16] = "off";
-    if (parse(&o, argc, argv) != 0)
+    if (options_parse(&o, argc, argv) != 0)
         return STATUS_USAGE;
     if (site_open(&site, why, sizeof why) != 0 || net_open(&o.net, why, sizeof why) != 0) {
         plat_log(APP ": %s", why);
         return STATUS_FAILED;
     }
     adapt_init(&adapt, APP, o.net.delay_us, o.net.kick);
+    adapt_set_poll(&adapt, o.poll_us);
+    poll_tsc = plat_us_to_tsc(o.poll_us);
+    market_init(&market, plat_prices());
     if (serve_open(o.port, o.connections, &site, why, sizeof why) != 0) {
         plat_log(APP ": %s", why);
         return STATUS_FAILED;
@@ -185,6 +168,5 @@ int plat_main(int argc, char **argv) {
     plat_log(APP ": ready at %.*s:%u, control port %s, delay %g us, %s",
              (int)strcspn(o.address, "/"), o.address, o.port, control_text, o.net.delay_us,
              o.net.kick == NOM_KICK_STRICT ? "strict" : "natural");
-    serve();
-    return 0;
+    return serve(o.end_without_nic) ? 0 : STATUS_FAILED;
 }

@@ -35,6 +35,9 @@ int serve_open(uint16_t port, uint32_t connections, struct http_site *site, char
  * of connections, a few at a time. */
 void serve_tick(void);
 
+/* Somebody waits for the next tick. */
+bool serve_waits(void);
+
 /* Ends a window of the load estimate and begins the next: how many of the connections that are
  * still open asked for something, or moved a reply on, during the one that ended. */
 uint32_t serve_active(void);

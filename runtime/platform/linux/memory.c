@@ -53,6 +53,17 @@ void *plat_dma_alloc(size_t bytes) {
     return p;
 }
 
+void *plat_reserve(size_t bytes) {
+    size_t whole = round_up(bytes, PAGE_BYTES);
+    if (bytes == 0 || bytes > SIZE_MAX / 2)
+        return NULL;
+    char *map = mmap(NULL, whole + 2 * PAGE_BYTES, PROT_NONE,
+                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (map == MAP_FAILED)
+        return NULL;
+    return mprotect(map + PAGE_BYTES, whole, PROT_READ | PROT_WRITE) == 0 ? map + PAGE_BYTES : NULL;
+}
+
 uint64_t plat_dma_address(const void *p) {
     return (uint64_t)p;
 }

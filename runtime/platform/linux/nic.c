@@ -63,6 +63,26 @@ static bool remind(struct nic *nic) {
     return false;
 }
 
+/* A wait needs no arming: poll(2) ends as soon as a frame is there. */
+static bool sleep_now(struct nic *nic) {
+    (void)nic;
+    return true;
+}
+
+static void wake(struct nic *nic) {
+    (void)nic;
+}
+
+/* Nothing is plugged on this floor; an interface that has gone may come back. */
+static bool leaves(struct nic *nic) {
+    (void)nic;
+    return false;
+}
+
+static void close_it(struct nic *nic) {
+    (void)nic;
+}
+
 static uint64_t errors(struct nic *nic) {
     return packet_of(nic)->errors;
 }
@@ -78,6 +98,10 @@ static const struct nic_ops ops = {
     .rx_kicks = no_kicks,
     .remind = remind,
     .errors = errors,
+    .sleep = sleep_now,
+    .wake = wake,
+    .leaves = leaves,
+    .close = close_it,
 };
 
 /* NULL, or why this interface will not do; sets its index and our Ethernet address. */

@@ -1,7 +1,7 @@
 /*
  * From main to plat_main and back, as a Linux process:
  *
- *   NAME [--interface IFACE] [--initrd FILE] [-- APP-ARGUMENTS]
+ *   NAME [--interface IFACE] [--initrd FILE] [--board FILE] [-- APP-ARGUMENTS]
  *
  * What stands before "--" is the floor's, what stands behind it is the app's. SIGTERM and SIGINT
  * ask the app to end; what it prints then, and what exit() runs, still comes.
@@ -86,11 +86,12 @@ static void start_files(const char *path) {
 }
 
 static _Noreturn void help(void) {
-    printf("Usage: %s [--interface IFACE] [--initrd FILE] [-- APP-ARGUMENTS]\n"
+    printf("Usage: %s [--interface IFACE] [--initrd FILE] [--board FILE] [-- APP-ARGUMENTS]\n"
            "Runs the app in this process, with its own network stack.\n\n"
            "  --interface IFACE  the Ethernet interface whose frames it takes and sends, under an\n"
            "                     address of its own; needs CAP_NET_RAW (unshare -rn gives it)\n"
            "  --initrd FILE      cpio archive of the files it serves\n"
+           "  --board FILE       the page of prices, that whoever publishes them names too\n"
            "  --                 what follows is the app's own\n",
            name);
     exit(0);
@@ -98,24 +99,28 @@ static _Noreturn void help(void) {
 
 int main(int argc, char **argv) {
     uint64_t entry_tsc = plat_now_tsc();
-    const char *initrd = NULL;
+    const char *initrd = NULL, *prices = NULL;
     int at = 1, error;
     name = program_invocation_short_name;
     for (; at < argc && strcmp(argv[at], "--") != 0; at += 2) {
         if (strcmp(argv[at], "--help") == 0)
             help();
         bool is_interface = strcmp(argv[at], "--interface") == 0;
-        if (!is_interface && strcmp(argv[at], "--initrd") != 0)
-            die(STATUS_USAGE, "no option %s before -- (--interface --initrd --help)", argv[at]);
+        bool is_initrd = strcmp(argv[at], "--initrd") == 0;
+        if (!is_interface && !is_initrd && strcmp(argv[at], "--board") != 0)
+            die(STATUS_USAGE, "no option %s before -- (--interface --initrd --board --help)",
+                argv[at]);
         if (at + 1 == argc || strcmp(argv[at + 1], "--") == 0)
             die(STATUS_USAGE, "option %s has no value", argv[at]);
         if (is_interface)
             plat_nic_start(argv[at + 1]);
         else
-            initrd = argv[at + 1];
+            *(is_initrd ? &initrd : &prices) = argv[at + 1];
     }
     if ((error = plat_wait_start()) != 0)
         die(STATUS_FAILED, "cannot wait: %s", strerror(-error));
+    if ((error = plat_prices_start(prices)) != 0)
+        die(STATUS_USAGE, "--board %s: %s", prices ? prices : "", strerror(-error));
     take_signals();
     if (!plat_clock_is_invariant())
         fprintf(stderr, "%s: this processor's time-stamp counter may change its pace\n", name);

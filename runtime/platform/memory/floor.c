@@ -11,6 +11,7 @@
 uint64_t memory_now_tsc = MEMORY_FIRST_TSC;
 
 static struct nom_board board;
+static struct nom_prices prices;
 static struct memory_settings settings;
 static char text[MEMORY_LOG_MAX + 1];
 static size_t text_bytes;
@@ -35,12 +36,37 @@ const struct nom_board *plat_board(void) {
     return &board;
 }
 
+const struct nom_prices *plat_prices(void) {
+    return &prices;
+}
+
+struct nom_prices *plat_prices_own(void) {
+    return &prices;
+}
+
+void plat_prices_notify(void) {}
+
 /* Nobody else would move the clock: it is a floor that can only poll. */
 void plat_wait(uint32_t most_us) {
     (void)most_us;
 }
 
 void plat_notify(void) {}
+
+/* One core is all there is: a run is its seed. */
+unsigned plat_core_index(void) {
+    return 0;
+}
+
+int plat_core_start(void (*run)(void *argument), void *argument) {
+    (void)run;
+    (void)argument;
+    return -1;
+}
+
+void plat_core_notify(unsigned core) {
+    (void)core;
+}
 
 bool plat_asked_to_end(void) {
     return settings.turn && settings.turn(settings.context);

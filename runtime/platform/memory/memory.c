@@ -31,6 +31,13 @@ void *plat_dma_alloc(size_t bytes) {
     return p;
 }
 
+/* Without the pages that are never there: those of the heap have their own guards. */
+void *plat_reserve(size_t bytes) {
+    size_t whole = (bytes + PAGE_BYTES - 1) & ~(size_t)(PAGE_BYTES - 1);
+    void *p = bytes > 0 && bytes <= SIZE_MAX - PAGE_BYTES ? aligned_alloc(PAGE_BYTES, whole) : NULL;
+    return p ? memset(p, 0, whole) : NULL;
+}
+
 uint64_t plat_dma_address(const void *p) {
     uint64_t address = (uint64_t)p;
     for (unsigned i = 0; i < span_count; i++)

@@ -200,6 +200,26 @@ static bool remind(struct nic *nic) {
     return false; /* it misses nothing */
 }
 
+/* A wait needs no arming: on this floor a wait returns at once. */
+static bool sleep_now(struct nic *nic) {
+    (void)nic;
+    return true;
+}
+
+static void wake(struct nic *nic) {
+    (void)nic;
+}
+
+/* Nothing is plugged on this floor. */
+static bool leaves(struct nic *nic) {
+    (void)nic;
+    return false;
+}
+
+static void close_it(struct nic *nic) {
+    (void)nic;
+}
+
 static uint64_t errors(struct nic *nic) {
     (void)nic;
     return 0; /* what could be wrong aborts */
@@ -216,6 +236,10 @@ static const struct nic_ops ops = {
     .rx_kicks = rx_kicks,
     .remind = remind,
     .errors = errors,
+    .sleep = sleep_now,
+    .wake = wake,
+    .leaves = leaves,
+    .close = close_it,
 };
 
 int memory_nic_start(const struct memory_nic_settings *s) {

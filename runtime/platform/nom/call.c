@@ -4,20 +4,20 @@
  */
 #include "call.h"
 
-static uint32_t call_entry;
+uint32_t plat_call_kind; /* upcall.S reads it, too */
 
 void plat_call_start(uint32_t entry) {
-    call_entry = entry;
+    plat_call_kind = entry;
 }
 
 uint32_t plat_call_entry(void) {
-    return call_entry;
+    return plat_call_kind;
 }
 
 int64_t plat_call4(uint64_t number, uint64_t a, uint64_t b, uint64_t c, uint64_t d) {
     int64_t result;
     register uint64_t fourth __asm__("r8") = d;
-    if (call_entry == NOM_ENTRY_SYSCALL) {
+    if (plat_call_kind == NOM_ENTRY_SYSCALL) {
         __asm__ volatile("syscall"
                          : "=a"(result)
                          : "a"(number), "D"(a), "S"(b), "d"(c), "r"(fourth)

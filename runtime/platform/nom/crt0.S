@@ -1,7 +1,7 @@
 /*
  * The app's first instruction (abi/start.h): rdi = struct nom_start, rsp 16-aligned. Gives the
- * floating-point units their usual state and the C library its thread block, then calls
- * plat_start, which does not return.
+ * floating-point units their usual state and the C library a thread block, until plat_core_enter
+ * gives this core its own; then calls plat_start, which does not return.
  */
     .text
     .global _start

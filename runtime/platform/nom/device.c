@@ -34,3 +34,26 @@ int plat_device_acquire(uint16_t vendor, const uint16_t *devices, unsigned n,
     }
     return error;
 }
+
+int plat_device_interrupt(uint32_t resource_id, uint32_t entry) {
+    int64_t bit = plat_call(NOM_SYS_INTERRUPT, resource_id, entry, NOM_INTERRUPT_BIND);
+    return bit < 0 ? (int)bit : 0;
+}
+
+bool plat_device_leaves(uint32_t resource_id, uint64_t *generation) {
+    const volatile struct nom_board *board = plat_board();
+    uint64_t now = board->generation;
+    if (now == *generation)
+        return false;
+    *generation = now;
+    for (uint32_t i = 0; i < board->resource_count; i++) {
+        const volatile struct nom_resource *r = &board->resources[i];
+        if (r->id == resource_id)
+            return r->owner == 0 || (r->flags & (NOM_RESOURCE_GONE | NOM_RESOURCE_LEAVING)) != 0;
+    }
+    return true;
+}
+
+void plat_device_release(uint32_t resource_id) {
+    plat_call(NOM_SYS_RELEASE, resource_id, 0, 0);
+}

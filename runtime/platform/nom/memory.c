@@ -6,6 +6,7 @@
 #include "call.h"
 #include "floor.h"
 #include "runtime/platform/platform.h"
+#include "upcall.h"
 #include <stdbool.h>
 
 #define PAGE_BYTES  4096u
@@ -48,6 +49,19 @@ static int grow(uint64_t bytes) {
     next = address;
     left = grant.bytes;
     return 0;
+}
+
+void *plat_memory_map(size_t bytes) {
+    struct nom_frames grant;
+    uint64_t address = map_next + PAGE_BYTES;
+    if (plat_call(NOM_SYS_GRANT, bytes, 0, (uint64_t)&grant) < 0)
+        return NULL;
+    if (plat_call4(NOM_SYS_MAP, address, grant.physical, grant.bytes, NOM_RIGHT_WRITE) < 0) {
+        plat_call(NOM_SYS_FREE, grant.physical, grant.bytes, 0);
+        return NULL;
+    }
+    map_next = (address + grant.bytes + GRANT_BYTES - 1) & ~(uint64_t)(GRANT_BYTES - 1);
+    return (void *)address;
 }
 
 void *plat_dma_alloc(size_t bytes) {

@@ -1,4 +1,5 @@
-/* The floor's NIC: the first virtio-net device that no app owns, driven by virtnet. One an app. */
+/* The floor's NIC: the first virtio-net device that no app owns, driven by virtnet. One an app
+ * at a time. */
 #include "runtime/platform/nic.h"
 #include "runtime/net/virtnet.h"
 #include "runtime/platform/device.h"
@@ -10,10 +11,9 @@
 
 struct nic *plat_nic_open(char *why, uint32_t why_bytes) {
     static struct virtnet virtnet;
-    static bool open;
     static const uint16_t devices[] = {VIRTIO_NET_MODERN, VIRTIO_NET_TRANSITIONAL};
     struct nom_device device;
-    if (open) {
+    if (virtnet.open) {
         snprintf(why, why_bytes, "the NIC is open already");
         return NULL;
     }
@@ -24,6 +24,5 @@ struct nic *plat_nic_open(char *why, uint32_t why_bytes) {
     if (virtnet_open(&virtnet, &device, why, why_bytes) != 0) {
         return NULL;
     }
-    open = true;
     return &virtnet.nic;
 }

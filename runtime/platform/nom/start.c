@@ -5,10 +5,12 @@
 #include "floor.h"
 #include "runtime/platform/platform.h"
 #include "runtime/platform/shared/shared.h"
+#include "upcall.h"
 
 _Noreturn void plat_start(const struct nom_start *start);
 
 static const struct nom_board *board;
+static const struct nom_prices *prices;
 
 void plat_start(const struct nom_start *start) {
     char *argv[NOM_ARGS_MAX + 1];
@@ -18,8 +20,14 @@ void plat_start(const struct nom_start *start) {
         plat_exit(NOM_EXIT_STATUS_MAX);
     }
     board = (const struct nom_board *)start->board;
+    prices = (const struct nom_prices *)start->prices;
     plat_clock_start(start->tsc_hz);
     plat_memory_start(start);
+    if (plat_upcall_prepare(&plat_cores[0]) != 0) {
+        plat_log("no memory for upcalls");
+        plat_exit(NOM_EXIT_STATUS_MAX);
+    }
+    plat_core_enter(&plat_cores[0], (struct nom_context *)start->contexts);
     plat_files_start((const void *)start->initrd, start->initrd_bytes);
     for (uint64_t i = 0; i <= start->argc; i++)
         argv[i] = (char *)start->argv[i];
@@ -28,6 +36,25 @@ void plat_start(const struct nom_start *start) {
 
 const struct nom_board *plat_board(void) {
     return board;
+}
+
+const struct nom_prices *plat_prices(void) {
+    return prices;
+}
+
+struct nom_prices *plat_prices_own(void) {
+    static uint64_t address;
+    for (uint32_t i = 0; address == 0 && i < board->resource_count; i++) {
+        const struct nom_resource *r = &board->resources[i];
+        if (r->kind == NOM_RESOURCE_PRICES &&
+            plat_call(NOM_SYS_ACQUIRE, r->id, (uint64_t)&address, 0) < 0)
+            return NULL;
+    }
+    return (struct nom_prices *)address;
+}
+
+void plat_prices_notify(void) {
+    plat_call(NOM_SYS_NOTIFY, NOM_NOTIFY_PRICES, 0, 0);
 }
 
 void plat_print(const char *line, size_t bytes) {

@@ -1,0 +1,58 @@
+/* What the address sanitizer is told of stacks that change; nothing where it is not there. */
+#ifndef LIB_THREAD_FIBER_H
+#define LIB_THREAD_FIBER_H
+
+#include "runtime/lib/thread_parts.h"
+
+#ifdef __SANITIZE_ADDRESS__
+#define THREAD_FIBERS 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define THREAD_FIBERS 1
+#endif
+#endif
+
+#ifdef THREAD_FIBERS
+void __sanitizer_start_switch_fiber(void **fake_stack, const void *bottom, size_t bytes);
+void __sanitizer_finish_switch_fiber(void *fake_stack, const void **bottom, size_t *bytes);
+void __asan_unpoison_memory_region(void const volatile *memory, size_t bytes);
+
+/* ends: `from` will not run again. */
+static inline void thread_fiber_leave(struct thread *from, const struct thread *to, bool ends) {
+    __sanitizer_start_switch_fiber(ends ? NULL : &from->fake_stack, to->stack_bottom,
+                                   to->stack_bytes);
+}
+
+/* `from` ran before: its stack's bounds are learnt where they are not known. */
+static inline void thread_fiber_enter(const struct thread *self, struct thread *from) {
+    const void *bottom;
+    size_t bytes;
+    __sanitizer_finish_switch_fiber(self->fake_stack, &bottom, &bytes);
+    if (from && !from->stack_bottom) {
+        from->stack_bottom = bottom;
+        from->stack_bytes = bytes;
+    }
+}
+
+static inline void thread_fiber_clean(const void *stack, size_t bytes) {
+    __asan_unpoison_memory_region(stack, bytes);
+}
+#else
+static inline void thread_fiber_leave(struct thread *from, const struct thread *to, bool ends) {
+    (void)from;
+    (void)to;
+    (void)ends;
+}
+
+static inline void thread_fiber_enter(const struct thread *self, struct thread *from) {
+    (void)self;
+    (void)from;
+}
+
+static inline void thread_fiber_clean(const void *stack, size_t bytes) {
+    (void)stack;
+    (void)bytes;
+}
+#endif
+
+#endif
