@@ -12,10 +12,11 @@ PREFIX ?= /usr/local
 MAKEFLAGS += --no-builtin-rules
 
 # Sources are fetched before anything is listed from them; a target that needs none needs no network.
-FETCH := $(if $(filter-out help clean format lint,$(or $(MAKECMDGOALS),all)),lwip,--path lwip)
-LWIP := $(shell tools/fetch-sources $(FETCH))/src
-ifeq ($(LWIP),/src)
-$(error lwIP's sources are missing, see the line above)
+FETCH := $(if $(filter-out help clean format lint,$(or $(MAKECMDGOALS),all)),,--path)
+LWIP := $(shell tools/fetch-sources $(FETCH) lwip)/src
+JANSSON := $(shell tools/fetch-sources $(FETCH) jansson)/src
+ifneq ($(filter /src,$(LWIP) $(JANSSON)),)
+$(error sources are missing, see the line above)
 endif
 MUSL_INCLUDE ?= /usr/include/x86_64-linux-musl
 MUSL_LIB ?= /usr/lib/x86_64-linux-musl
@@ -45,7 +46,8 @@ HOST_DIRS := runtime/econ record workloads/load profiler store pareto tuner repo
 HOST_SRC := $(foreach d,$(HOST_DIRS),$(wildcard $(d)/*.c))
 NOMCTL_SRC := $(wildcard nomctl/*.c)
 # Parts of the app that know no floor, built for the host too: tests reach them there.
-PARTS_SRC := $(wildcard runtime/lib/*.c runtime/net/batch.c runtime/net/virtnet*.c workloads/nhttpd/http*.c)
+PARTS_SRC := $(wildcard runtime/lib/*.c runtime/net/batch.c runtime/net/virtnet*.c workloads/nhttpd/http*.c) \
+  $(filter-out %/main.c,$(wildcard runtime/priced/*.c))
 LIB_ASM := $(wildcard runtime/lib/*.S)
 TEST_SRC := $(wildcard tests/unit/test_*.c)
 TEST_HELP_SRC := $(filter-out $(TEST_SRC),$(wildcard tests/unit/*.c))
@@ -107,20 +109,24 @@ SOCKETS_ELF := $(SOCKETS_APPS:%=$(LIB)/sockets/%)
 LINUX_ELF := $(SOCKETS_APPS:%=$(LIB)/linux-guest/%)
 APP_ELF := $(GUEST_APPS:%=$(LIB)/%.elf)
 TEST_ELF := $(TEST_APPS:%=$(BUILD)/tests/apps/%.elf)
+# The price daemon: as a guest's app, and as a process of Linux.
+PRICED_SRC := $(wildcard runtime/priced/*.c)
+PRICED_ELF := $(LIB)/priced.elf
+PRICED_HOSTED := $(LIB)/hosted/priced
 SITE := $(shell find workloads/nhttpd/www -type f 2>/dev/null)
 
 .PHONY: all guest hosted tests check-quick check bench fuzz format lint install clean help
 all: $(BUILD)/bin/nomctl guest hosted tests
-hosted: $(HOSTED_ELF) $(SOCKETS_ELF)
+hosted: $(HOSTED_ELF) $(SOCKETS_ELF) $(PRICED_HOSTED)
 
 ifeq ($(SAN),1)
 # Guests have no sanitizer: the sanitized tools drive the ordinary ones.
 guest:
 	@$(MAKE) --no-print-directory SAN=0 BUILD=build guest
-	@mkdir -p $(LIB) && for file in nom.elf initrd.cpio linux-guest $(GUEST_APPS:%=%.elf); do \
+	@mkdir -p $(LIB) && for file in nom.elf initrd.cpio linux-guest $(GUEST_APPS:%=%.elf) priced.elf; do \
 	  ln -sfn ../../../lib/nom/$$file $(LIB)/$$file; done
 else
-guest: $(LIB)/nom.elf $(APP_ELF) $(LINUX_ELF) $(LIB)/initrd.cpio $(BUILD)/tests/initrd.cpio
+guest: $(LIB)/nom.elf $(APP_ELF) $(PRICED_ELF) $(LINUX_ELF) $(LIB)/initrd.cpio $(BUILD)/tests/initrd.cpio
 endif
 tests: $(TESTS) $(GUEST_HELPERS) $(CLI_HELPERS)
 
@@ -180,6 +186,9 @@ $(LIB)/hosted/$(1): $(patsubst %.c,$(BUILD)/hosted/%.o,$(wildcard workloads/$(1)
 	$$(CC) $$(HOST_LDFLAGS) $$^ -lm -o $$@
 endef
 $(foreach a,$(HOSTED_APPS),$(eval $(call HOSTED_RULE,$(a))))
+$(PRICED_HOSTED): $(patsubst %.c,$(BUILD)/hosted/%.o,$(PRICED_SRC) $(wildcard runtime/priced/linux/*.c)) $(BUILD)/libhosted.a
+	@mkdir -p $(@D)
+	$(CC) $(HOST_LDFLAGS) $^ -ljansson -lcurl -lm -o $@
 # Apps of the hosted floor's tests; the other programs there are ordinary ones.
 $(BUILD)/tests/hosted/nic $(BUILD)/tests/hosted/board: $(BUILD)/tests/hosted/%: $(BUILD)/hosted/tests/hosted/%.o $(BUILD)/libhosted.a
 	@mkdir -p $(@D)
@@ -327,15 +336,26 @@ $(LIB)/$(1).elf: $(patsubst %.c,$(BUILD)/guest/%.o,$(wildcard workloads/$(1)/*.c
 	$$(GUEST_LINK)
 endef
 $(foreach a,$(GUEST_APPS),$(eval $(call APP_RULE,$(a))))
+# jansson, as priced reads JSON with it in a guest: no files, no system's entropy, no output.
+JANSSON_SRC := $(foreach f,error hashtable load memory strbuffer strconv utf value,$(JANSSON)/$(f).c)
+JANSSON_OBJ := $(JANSSON_SRC:$(JANSSON)/%.c=$(BUILD)/guest/jansson/%.o)
+JANSSON_CFLAGS := -Iruntime/priced/nom -isystem $(JANSSON)
+$(BUILD)/guest/jansson/%.o: $(JANSSON)/%.c Makefile
+	@mkdir -p $(@D)
+	$(CC) $(GUEST_CFLAGS) $(JANSSON_CFLAGS) -DHAVE_CONFIG_H -DNDEBUG -Wno-error -w -c $< -o $@
+$(BUILD)/guest/runtime/priced/%.o: GUEST_CFLAGS += $(JANSSON_CFLAGS)
+$(PRICED_ELF): $(patsubst %.c,$(BUILD)/guest/%.o,$(PRICED_SRC) $(wildcard runtime/priced/nom/*.c)) $(JANSSON_OBJ) $(BUILD)/libnom.a
+	@mkdir -p $(@D)
+	$(GUEST_LINK)
 $(BUILD)/tests/apps/%.elf: $(BUILD)/guest/tests/guest/apps/%.o $(BUILD)/libnom.a
 	@mkdir -p $(@D)
 	$(GUEST_LINK)
 
 # An initrd holds each app under its name, and the files it serves.
-$(LIB)/initrd.cpio: $(APP_ELF) $(SITE) tools/make-initrd
-	tools/make-initrd $@ $(APP_ELF) -- $(SITE:workloads/nhttpd/%=workloads/nhttpd:%)
-$(BUILD)/tests/initrd.cpio: $(APP_ELF) $(TEST_ELF) $(SITE) tools/make-initrd
-	tools/make-initrd $@ $(APP_ELF) $(TEST_ELF) -- $(SITE:workloads/nhttpd/%=workloads/nhttpd:%)
+$(LIB)/initrd.cpio: $(APP_ELF) $(PRICED_ELF) $(SITE) tools/make-initrd
+	tools/make-initrd $@ $(APP_ELF) $(PRICED_ELF) -- $(SITE:workloads/nhttpd/%=workloads/nhttpd:%)
+$(BUILD)/tests/initrd.cpio: $(APP_ELF) $(PRICED_ELF) $(TEST_ELF) $(SITE) tools/make-initrd
+	tools/make-initrd $@ $(APP_ELF) $(PRICED_ELF) $(TEST_ELF) -- $(SITE:workloads/nhttpd/%=workloads/nhttpd:%)
 
 # ---- checks ----
 check-quick: all
@@ -352,9 +372,10 @@ format:
 install: all
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/nom $(DESTDIR)$(PREFIX)/share/doc/nom
 	install -m 755 $(BUILD)/bin/nomctl $(DESTDIR)$(PREFIX)/bin/nomctl
-	install -m 644 $(LIB)/nom.elf $(APP_ELF) $(LIB)/initrd.cpio $(DESTDIR)$(PREFIX)/lib/nom/
+	install -m 644 $(LIB)/nom.elf $(APP_ELF) $(PRICED_ELF) $(LIB)/initrd.cpio $(DESTDIR)$(PREFIX)/lib/nom/
 	for form in hosted sockets linux-guest; do \
 	  install -D -m 755 -t $(DESTDIR)$(PREFIX)/lib/nom/$$form $(LIB)/$$form/nhttpd || exit; done
+	install -m 755 $(PRICED_HOSTED) $(DESTDIR)$(PREFIX)/lib/nom/hosted/
 	install -m 644 README.md ARCHITECTURE.md $(wildcard docs/*.md) $(DESTDIR)$(PREFIX)/share/doc/nom/
 
 clean:
