@@ -47,7 +47,8 @@ static struct priced_outcome say(struct priced *p, uint64_t now_us, double usd) 
     return priced_answered(p, now_us, &a);
 }
 
-static struct priced_outcome trouble(struct priced *p, uint64_t now_us, enum priced_failure failure) {
+static struct priced_outcome trouble(struct priced *p, uint64_t now_us,
+                                     enum priced_failure failure) {
     struct priced_trouble t;
     priced_trouble(&t, failure, "it failed");
     return priced_failed(p, now_us, &t);
