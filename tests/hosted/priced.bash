@@ -1,0 +1,140 @@
+# A provider of prices and its troubles, for tests of priced on any floor: loaded beside the floor's
+# lib.bash, whose in_net runs what can reach priced.
+#
+#   priced_setup                first of all
+#   provider_start ADDRESS      port 8080 of the namespace; the provider says nothing yet
+#   provider_says JSON          from now on: status 200, that body
+#   provider_replies FORMAT     from now on: printf FORMAT, head and all
+#   provider_stop, provider_again   it vanishes, and comes back
+#   says TEXT                   waits until priced has said TEXT since the last `says`
+#   every_trouble               all that a provider may do; priced must have said its first price, 10
+#
+# $log is what priced prints. ${rest[@]}: options of an impatient poll of the provider.
+
+priced_setup() {
+    provider=$BATS_TEST_TMPDIR/provider board=$BATS_TEST_TMPDIR/board said=0
+    mkdir -p "$provider"
+    rest=(--adapter rest --url "http://10.77.0.1:8080/prices?x=1" --use gbit_out_per_s --unit usd_per_gbit
+        --poll 0.1 --retry 0.05 --retry-most 0.2 --connect-timeout 0.5 --total-timeout 0.7 --report 0.1
+        --log-every 0.3)
+}
+
+provider_again() {
+    local enter="nsenter -t $net_pid -n --"
+    ! declare -F entry >/dev/null || enter=$(entry)
+    # shellcheck disable=SC2086 # words; not in_net: a function in the background would be a shell
+    $enter prlimit --cpu=100 "$BUILD/tests/hosted/provider" 8080 "$provider" >"$provider/log" 2>&1 </dev/null 3>&- &
+    provider_pid=$!
+    until grep -q ready "$provider/log"; do
+        kill -0 $provider_pid || return 1
+        sleep 0.01
+    done
+}
+provider_start() { provider_again; }
+provider_stop() {
+    [ -z "${provider_pid:-}" ] || kill $provider_pid 2>/dev/null || true
+    [ -z "${provider_pid:-}" ] || wait $provider_pid 2>/dev/null || true
+    provider_pid=
+}
+
+provider_replies() {
+    # shellcheck disable=SC2059 # a format
+    printf "$1" >"$provider/reply.new"
+    mv "$provider/reply.new" "$provider/reply"
+}
+provider_says() {
+    printf 'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %s\r\n\r\n%s' "${#1}" "$1" \
+        >"$provider/reply.new"
+    mv "$provider/reply.new" "$provider/reply"
+}
+
+# In order: what was found once is not looked at again.
+says() {
+    local turn line
+    for ((turn = 0; turn < 1000; turn++)); do
+        line=$(tail -n +$((said + 1)) "$log" | tr -d '\r' | grep -nF -m 1 -- "$1" | cut -d: -f1)
+        if [ -n "$line" ]; then
+            said=$((said + line))
+            return 0
+        fi
+        [ -z "${server_pid:-}" ] || kill -0 "$server_pid" 2>/dev/null || break
+        sleep 0.02
+    done
+    echo "it did not say: $1"
+    cat "$log"
+    return 1
+}
+
+# The page: 10 $/Gbit, stale, and its age grows; then the provider is good again.
+stale_then_good() {
+    says "board: gbit_out_per_s 10 \$/Gbit, stale, "
+    first=$(tail -n +"$said" "$log" | head -n 1 | sed 's/.*stale, \([0-9.]*\) s old.*/\1/')
+    says "board: gbit_out_per_s 10 \$/Gbit, stale, "
+    second=$(tail -n +"$said" "$log" | head -n 1 | sed 's/.*stale, \([0-9.]*\) s old.*/\1/')
+    awk "BEGIN { exit !($second > $first && $first > 0) }"
+    provider_says '{"price": 10, "currency": "USD"}'
+    says "the provider answers again"
+    says "board: gbit_out_per_s 10 \$/Gbit, 0."
+}
+trouble() { # TEXT that priced says of it
+    says "$1"
+    tail -n +"$said" "$log" | head -n 1 | grep -q "the last good price stays"
+    stale_then_good
+}
+
+every_trouble() {
+    rm "$provider/reply" # it hangs
+    trouble "${says_late:-timed out}"
+    provider_replies 'HTTP/1.1 500 Oops\r\nContent-Length: 4\r\n\r\noops'
+    trouble "the provider answers status 500"
+    provider_replies 'HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n<html><body>Bad gateway</body></html>'
+    trouble "no JSON: line 1"
+    { printf 'HTTP/1.1 200 OK\r\n\r\n{"price": 5, "currency": "USD", "x": "' && head -c 1000000 /dev/zero | tr '\0' x &&
+        printf '"}'; } >"$provider/reply.new"
+    mv "$provider/reply.new" "$provider/reply"
+    trouble "a body of more than 65536 bytes"
+    provider_says '{"price": NaN, "currency": "USD"}'
+    trouble "no JSON: line 1"
+    provider_says '{"price": "NaN", "currency": "USD"}'
+    trouble "the price is no number: NaN"
+    provider_says '{"price": -3, "currency": "USD"}'
+    trouble "the price -3 \$/Gbit is negative"
+    provider_says '{"price": 0, "currency": "USD"}'
+    trouble "the price 0 \$/Gbit is below the least"
+    provider_says '{"price": 1e7, "currency": "USD"}'
+    trouble "above the greatest"
+    provider_says '{"price": 9, "currency": "EUR"}'
+    trouble "the currency is EUR, not USD"
+    provider_says '{"cost": 9, "currency": "USD"}'
+    trouble "no price where it should be"
+    provider_replies 'SSH-2.0-OpenSSH_9.2\r\n'
+    says "${says_no_http:-HTTP/0.9}"
+    stale_then_good
+    provider_replies 'HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{"price": 9'
+    says "the last good price stays" # its connection ends amid the body
+    stale_then_good
+    # It vanishes for a while (a minute, at these settings' pace), and comes back with another price.
+    provider_stop
+    says "${says_gone:-connect}"
+    says "board: gbit_out_per_s 10 \$/Gbit, stale, "
+    sleep 1
+    says "board: gbit_out_per_s 10 \$/Gbit, stale, 1."
+    provider_says '{"price": 12, "currency": "USD"}'
+    provider_again
+    says "gbit_out_per_s 10 -> 12 \$/Gbit"
+    says "board: gbit_out_per_s 12 \$/Gbit, 0."
+    ! grep -qE 'board: gbit_out_per_s (-|0 |nan|inf|5|9|3|1e)' "$log"
+}
+
+# CloudSigma's document, with burst levels of tx now and next; 1: 0.01 $/Gbit, 2: 0.02.
+cloudsigma() {
+    cat <<END
+{"current": {"cpu": 3, "tx": $1}, "meta": {"limit": 0, "offset": 0, "total_count": 3},
+ "next": {"cpu": 3, "tx": $2}, "objects": [
+ {"currency": "USD", "id": "1", "level": 1, "multiplier": 2783138807808000,
+  "price": "0.14000000000000000000", "resource": "ssd", "unit": "GB/month"},
+ {"currency": "CHF", "id": "2", "level": 1, "multiplier": 1000000000, "price": "0.07", "resource": "tx", "unit": "GB"},
+ {"currency": "USD", "id": "3", "level": 1, "multiplier": 1000000000, "price": "0.08", "resource": "tx", "unit": "GB"},
+ {"currency": "USD", "id": "4", "level": 2, "multiplier": 1000000000, "price": "0.16", "resource": "tx", "unit": "GB"}]}
+END
+}
