@@ -133,7 +133,7 @@ tests: $(TESTS) $(GUEST_HELPERS) $(CLI_HELPERS)
 help:
 	@sed -n '/^# /{s/^# //p;/^ *$$/q}; /^#$$/d; /^ifeq/q' Makefile
 	@echo "Targets: all (default), guest, tests, check-quick (under two minutes), check (everything),"
-	@echo "  fuzz (SECONDS=600 FUZZERS='http control table stack'), coverage (needs gcovr),"
+	@echo "  fuzz (SECONDS=600 FUZZERS='http control table stack priced'), coverage (needs gcovr),"
 	@echo "  bench (nom, hosted, nginx; churn; idle connections; BENCH='--repeats N --seconds S'), lint, format,"
 	@echo "  install, clean"
 
@@ -222,6 +222,7 @@ FUZZ := $(BUILD)/fuzz
 FUZZ_SRC_http := $(wildcard workloads/nhttpd/http*.c)
 FUZZ_SRC_control := $(wildcard runtime/econ/*.c runtime/lib/*.c)
 FUZZ_SRC_table := $(FUZZ_SRC_control) tuner/table_file.c tuner/utility_text.c
+FUZZ_SRC_priced := $(filter-out %/main.c %/options.c %/options_check.c,$(wildcard runtime/priced/*.c))
 FUZZ_SRC_stack := $(MEMORY_SRC) $(filter-out %/main.c,$(wildcard workloads/nhttpd/*.c))
 FUZZ_LWIP_stack := $(LWIP_SRC:$(LWIP)/%.c=lwip/%.o)
 FUZZ_ALL := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
