@@ -28,15 +28,16 @@ static int bad(struct reader *r, const char *what, const char *text) {
 /* Cuts the line at its commas; how many cells, 0 where there are too many. */
 static uint32_t split(char *line, char *cell[COLUMNS_MAX]) {
     uint32_t n = 0;
-    for (char *at = line; at; n++) {
+    for (char *at = line;; n++) {
         if (n == COLUMNS_MAX)
             return 0;
         cell[n] = at;
-        at = strchr(at, ',');
-        if (at)
-            *at++ = '\0';
+        char *comma = strchr(at, ',');
+        if (!comma)
+            return n + 1;
+        *comma = '\0';
+        at = comma + 1;
     }
-    return n;
 }
 
 static int read_header(struct reader *r, char *line) {
@@ -73,7 +74,7 @@ static int read_event(struct reader *r, char *line) {
     if (trace->count == trace->room)
         return bad(r, "no room for more", line);
     struct priced_event *e = &trace->event[trace->count];
-    double at_s;
+    double at_s = 0;
     if ((r->moments ? priced_moment : priced_number)(cell[0], &at_s) != 0)
         return bad(r, "no time", cell[0]);
     if (trace->count == 0) {

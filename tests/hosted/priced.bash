@@ -9,6 +9,8 @@
 #   says TEXT                   waits until priced has said TEXT since the last `says`
 #   every_trouble               all that a provider may do; priced must have said its first price, 10
 #
+# shellcheck shell=bash disable=SC2034,SC2154 # variables of lib.bash
+#
 # $log is what priced prints. ${rest[@]}: options of an impatient poll of the provider.
 
 priced_setup() {
@@ -26,14 +28,14 @@ provider_again() {
     $enter prlimit --cpu=100 "$BUILD/tests/hosted/provider" 8080 "$provider" >"$provider/log" 2>&1 </dev/null 3>&- &
     provider_pid=$!
     until grep -q ready "$provider/log"; do
-        kill -0 $provider_pid || return 1
+        kill -0 "$provider_pid" || return 1
         sleep 0.01
     done
 }
 provider_start() { provider_again; }
 provider_stop() {
-    [ -z "${provider_pid:-}" ] || kill $provider_pid 2>/dev/null || true
-    [ -z "${provider_pid:-}" ] || wait $provider_pid 2>/dev/null || true
+    [ -z "${provider_pid:-}" ] || kill "$provider_pid" 2>/dev/null || true
+    [ -z "${provider_pid:-}" ] || wait "$provider_pid" 2>/dev/null || true
     provider_pid=
 }
 
@@ -123,7 +125,7 @@ every_trouble() {
     provider_again
     says "gbit_out_per_s 10 -> 12 \$/Gbit"
     says "board: gbit_out_per_s 12 \$/Gbit, 0."
-    ! grep -qE 'board: gbit_out_per_s (-|0 |nan|inf|5|9|3|1e)' "$log"
+    [ "$(grep -cE "board: gbit_out_per_s (-|0 |nan|inf|5|9|3|1e)" "$log")" -eq 0 ]
 }
 
 # CloudSigma's document, with burst levels of tx now and next; 1: 0.01 $/Gbit, 2: 0.02.

@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # priced as a Linux process: each adapter, and a provider that misbehaves in every way that the price
 # page must survive (spec P1 to P3). What readers of the page see, priced prints itself (--report).
-# shellcheck disable=SC2154 # log, net_pid and server_pid are lib.bash's
+# shellcheck disable=SC2034,SC2154 # variables of lib.bash and priced.bash
 load lib.bash
 load priced.bash
 
@@ -176,7 +176,7 @@ END
 }
 
 @test "priced: bad arguments: one line, status 2" {
-    local use="--use gbit_out_per_s"
+    local use=(--use gbit_out_per_s)
     refused 2 "--adapter static, trace or rest is needed"
     refused 2 "option --adapter has no value" --adapter
     refused 2 "bad value for --adapter: coins" --adapter coins
@@ -188,19 +188,19 @@ END
     refused 2 "bad value for --price: " --adapter static --price gbit_out_per_s=1,gbit_out_per_s=2
     refused 2 "--adapter trace needs --trace" --adapter trace
     refused 2 "bad value for --speed: 0" --adapter trace --trace x --speed 0
-    refused 2 "a CSV trace names uses" --adapter trace --trace x $use
+    refused 2 "a CSV trace names uses" --adapter trace --trace x "${use[@]}"
     refused 2 "--adapter rest needs --url" --adapter rest
     refused 2 "--adapter rest needs --use" --adapter rest --url http://10.77.0.1/
-    refused 2 "each --use needs a --json-path" --adapter rest --url http://10.77.0.1/ $use
-    refused 2 "bad value for --unit: usd_per_hour" --adapter rest --url http://10.77.0.1/ $use --unit usd_per_hour
-    refused 2 "bad value for --json-path: a..b" --adapter rest --url http://10.77.0.1/ $use --json-path a..b
-    refused 2 "--next-path needs --next-in" --adapter rest --url http://10.77.0.1/ $use --json-path a --next-path b
-    refused 2 "the board's prices are in USD" --adapter rest --url http://10.77.0.1/ $use --json-path a --currency EUR
+    refused 2 "each --use needs a --json-path" --adapter rest --url http://10.77.0.1/ "${use[@]}"
+    refused 2 "bad value for --unit: usd_per_hour" --adapter rest --url http://10.77.0.1/ "${use[@]}" --unit usd_per_hour
+    refused 2 "bad value for --json-path: a..b" --adapter rest --url http://10.77.0.1/ "${use[@]}" --json-path a..b
+    refused 2 "--next-path needs --next-in" --adapter rest --url http://10.77.0.1/ "${use[@]}" --json-path a --next-path b
+    refused 2 "the board's prices are in USD" --adapter rest --url http://10.77.0.1/ "${use[@]}" --json-path a --currency EUR
     refused 2 "bad value for --currency: euro" --adapter static --currency euro
     refused 2 "--least is above --greatest" --adapter static --price gbit_out_per_s=1 --least gbit_out_per_s=5 \
         --greatest gbit_out_per_s=4
     refused 2 "bad value for --ip: 10.77.0.2" --adapter static --price gbit_out_per_s=1 --ip 10.77.0.2
-    refused 1 "--url is http://HOST" --adapter rest --url ftp://10.77.0.1/ $use --json-path a
+    refused 1 "--url is http://HOST" --adapter rest --url ftp://10.77.0.1/ "${use[@]}" --json-path a
     refused 1 "--trace /none: no such file" --adapter trace --trace /none
     echo nonsense >"$BATS_TEST_TMPDIR/bad"
     refused 1 "--trace $BATS_TEST_TMPDIR/bad: line 1: the header" --adapter trace --trace "$BATS_TEST_TMPDIR/bad"

@@ -14,6 +14,9 @@ runtime/platform/shared runtime/abi runtime/platform
 runtime/platform/nom runtime/abi runtime/platform runtime/platform/shared runtime/lib runtime/net
 runtime/platform/linux runtime/abi runtime/platform runtime/platform/shared runtime/lib runtime/net
 runtime/platform/memory runtime/abi runtime/platform runtime/platform/shared runtime/lib runtime/net
+runtime/priced runtime/abi runtime/platform runtime/lib runtime/net
+runtime/priced/nom runtime/abi runtime/platform runtime/lib runtime/net runtime/priced
+runtime/priced/linux runtime/abi runtime/platform runtime/lib runtime/net runtime/priced
 workloads/nhttpd runtime/abi runtime/econ runtime/platform runtime/lib runtime/net
 workloads/nhttpd/sockets runtime/abi runtime/platform workloads/nhttpd
 workloads/selfcheck runtime/abi runtime/platform runtime/lib

@@ -128,10 +128,18 @@ static void csv_refused(void **state) {
     trace.room = 64;
 }
 
-#define ENTRY(zone, price, time)                                                                   \
-    "{\"AvailabilityZone\": \"" zone "\", \"InstanceType\": \"m5.large\", "                        \
-    "\"ProductDescription\": \"Linux/UNIX\", \"SpotPrice\": \"" price "\", "                       \
-    "\"Timestamp\": \"" time "\"}"
+/* An entry of us-east-1ZONE. */
+static const char *entry(char zone, const char *price, const char *time) {
+    static char texts[8][300];
+    static unsigned next;
+    char *text = texts[next++ % 8];
+    snprintf(
+        text, sizeof texts[0],
+        "{\"AvailabilityZone\": \"us-east-1%c\", \"InstanceType\": \"m5.large\", "
+        "\"ProductDescription\": \"Linux/UNIX\", \"SpotPrice\": \"%s\", \"Timestamp\": \"%s\"}",
+        zone, price, time);
+    return text;
+}
 
 static int read_ec2(const char *text, const struct priced_ec2_filter *filter,
                     struct priced_trouble *t) {
@@ -145,21 +153,15 @@ static int read_ec2(const char *text, const struct priced_ec2_filter *filter,
 
 static void ec2(void **state) {
     (void)state;
-    static const char text
-        [] = "{\"SpotPriceHistory\": [" ENTRY("us-east-1a", "0.0300", "2024-05-01T02:00:00+00:00") ", " ENTRY(
-            "us-east-1b", "0.9", "2024-05-01T01:30:00+00:00") ", " ENTRY("us-east-1a", "0.0200",
-                                                                         "2024-05-01T01:00:00+00:"
-                                                                         "00") ", " ENTRY("us-east-"
-                                                                                          "1a",
-                                                                                          "0.0200",
-                                                                                          "2024-05-"
-                                                                                          "01T01:"
-                                                                                          "00:00+"
-                                                                                          "00:00") ", " ENTRY("us-east-1a",
-                                                                                                              "0.0100",
-                                                                                                              "2024-05-01T00:00:00.000Z") "]}";
+    static char text[2000];
     struct priced_ec2_filter filter = {.zone = "us-east-1a"};
     struct priced_trouble t;
+    snprintf(text, sizeof text, "{\"SpotPriceHistory\": [%s, %s, %s, %s, %s]}",
+             entry('a', "0.0300", "2024-05-01T02:00:00+00:00"),
+             entry('b', "0.9", "2024-05-01T01:30:00+00:00"),
+             entry('a', "0.0200", "2024-05-01T01:00:00+00:00"),
+             entry('a', "0.0200", "2024-05-01T01:00:00+00:00"),
+             entry('a', "0.0100", "2024-05-01T00:00:00.000Z"));
     assert_int_equal(read_ec2(text, &filter, &t), 0);
     assert_int_equal(trace.count, 3);
     for (int i = 0; i < 3; i++) {
@@ -177,16 +179,21 @@ static void ec2(void **state) {
         .instance_type = "m5.large", .zone = "us-east-1b", .product = "Linux/UNIX"};
     assert_int_equal(read_ec2(text, &filter, &t), 0);
     assert_int_equal(trace.count, 1);
-    filter = (struct priced_ec2_filter){0};
+}
+
+static void ec2_refused(void **state) {
+    (void)state;
+    static char text[400];
+    struct priced_ec2_filter filter = {0};
+    struct priced_trouble t;
     assert_int_equal(read_ec2("{}", &filter, &t), -1);
     assert_int_equal(read_ec2("{\"SpotPriceHistory\": []}", &filter, &t), -1);
     assert_string_equal(t.text, "no price in SpotPriceHistory");
     assert_int_equal(read_ec2("{\"SpotPriceHistory\": [1]}", &filter, &t), -1);
     assert_string_equal(t.text, "SpotPriceHistory[0]: no Timestamp: ");
-    assert_int_equal(
-        read_ec2("{\"SpotPriceHistory\": [" ENTRY("a", "-1", "2024-05-01T00:00:00Z") "]}", &filter,
-                 &t),
-        -1);
+    snprintf(text, sizeof text, "{\"SpotPriceHistory\": [%s]}",
+             entry('a', "-1", "2024-05-01T00:00:00Z"));
+    assert_int_equal(read_ec2(text, &filter, &t), -1);
     assert_string_equal(t.text, "SpotPriceHistory[0]: no SpotPrice: -1");
 }
 
@@ -270,6 +277,7 @@ int main(void) {
         cmocka_unit_test(csv),
         cmocka_unit_test(csv_refused),
         cmocka_unit_test(ec2),
+        cmocka_unit_test(ec2_refused),
         cmocka_unit_test(replay_holds_at_the_end),
         cmocka_unit_test(replay_loops),
         cmocka_unit_test(replay_announces),
