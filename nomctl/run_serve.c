@@ -12,7 +12,7 @@
 /* Tells the app what it needs to choose by. A control connection, or -1 with why. */
 static int instruct(const struct target *target, const struct run *run, bool own_utility, char *why,
                     size_t why_bytes) {
-    int fd = control_connect(&target->control, CONTROL_TIMEOUT_S, why, why_bytes);
+    int fd = control_connect(&target->apps[0].control, CONTROL_TIMEOUT_S, why, why_bytes);
     /* The price first, so that the table's first choice is made at it. */
     if (fd >= 0 &&
         (control_price(fd, run->phases[0].price_usd_per_gbit, why, why_bytes) ||
@@ -107,11 +107,11 @@ static int serve(struct run *run, struct target *target, const struct trial_sett
 /* Where another terminal reaches the app. */
 static void announce(const struct target *target, uint64_t home_netns) {
     char address[INET_ADDRSTRLEN], in[64] = "";
-    inet_ntop(AF_INET, &target->control.sin_addr, address, sizeof address);
+    inet_ntop(AF_INET, &target->apps[0].control.sin_addr, address, sizeof address);
     if (netns_current() != home_netns)
         snprintf(in, sizeof in, " --in /proc/%d/ns/net", (int)getpid());
     out_note("serving; for another table: nomctl deploy FILE --to %s:%u%s", address,
-             ntohs(target->control.sin_port), in);
+             ntohs(target->apps[0].control.sin_port), in);
 }
 
 int run_serve(struct run *run, const struct measure *m, struct store *store, bool own_utility,

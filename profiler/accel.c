@@ -69,7 +69,7 @@ int profiler_accel_check(const struct profiler_paths *paths, const char *accel,
     struct target target = {.serial_fd = -1, .home_netns = -1};
     struct profiler_guest guest = {.fd = -1, .append = SELF_CHECK};
     struct profiler_qemu qemu = {
-        .guest = &guest, .accel = accel, .vcpus = 1, .memory_mib = 128, .tap_fd = -1, .core = -1};
+        .guest = &guest, .accel = accel, .vcpus = 1, .memory_mib = 128, .core = -1};
     char path[512], reason[200];
 
     memset(out, 0, sizeof *out);
@@ -94,7 +94,7 @@ int profiler_accel_check(const struct profiler_paths *paths, const char *accel,
     snprintf(guest.initrd, sizeof guest.initrd, "%s", paths->initrd);
     double begun_s = profiler_now_s();
     bool booted = profiler_guest_boot(&target, &qemu, reason, sizeof reason) == 0 &&
-                  profiler_target_wait(&target, SELF_CHECK ":", CHECK_SECONDS, NULL, reason,
+                  profiler_target_wait(&target, SELF_CHECK ":", 1, CHECK_SECONDS, NULL, reason,
                                        sizeof reason) == 0;
     out->boot_ms = (profiler_now_s() - begun_s) * 1000;
     if (!booted)

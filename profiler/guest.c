@@ -1,6 +1,9 @@
 /*
- * A target that is a virtual machine: its network (a tap in a namespace of its own, or QEMU's user
- * network on two ports of loopback), what the machine runs, and QEMU.
+ * A target that is a virtual machine: its networks, what the machine runs, and QEMU.
+ *
+ * Each app has a NIC and a network of its own, in the order of the kernel's command line: a tap of
+ * one namespace of ours, or QEMU's user network on two ports of loopback. The price daemon, last,
+ * has one too, by which it reaches the provider.
  */
 #include "profiler/internal.h"
 #include <arpa/inet.h>
@@ -21,72 +24,111 @@ static bool has_control(const struct target *t) {
     return floor && floor->adapts;
 }
 
-static int tap_network(struct target *t, struct profiler_qemu *qemu, char *why, size_t why_bytes) {
+static int tap_networks(struct target *t, struct profiler_qemu *qemu, char *why, size_t why_bytes) {
+    char ip[PROFILER_IP_BYTES];
+
     if (profiler_namespace_enter(&t->home_netns, why, why_bytes) != 0)
         return -1;
-    qemu->tap_fd = profiler_tap_open(why, why_bytes);
-    if (qemu->tap_fd < 0)
-        return -1;
-    snprintf(t->interface, sizeof t->interface, PROFILER_INTERFACE);
-    t->service = profiler_address(PROFILER_GUEST_IP, PROFILER_SERVICE_PORT);
-    if (has_control(t))
-        t->control = profiler_address(PROFILER_GUEST_IP, PROFILER_CONTROL_PORT);
+    for (uint32_t i = 0; i < t->app_count + t->prices; i++) {
+        qemu->nic[i] = (struct profiler_nic){.tap_fd = profiler_tap_open(i, why, why_bytes)};
+        if (qemu->nic[i].tap_fd < 0)
+            return -1;
+        qemu->nics++;
+    }
+    for (uint32_t i = 0; i < t->app_count; i++) {
+        struct target_app *app = &t->apps[i];
+        profiler_guest_ip(i, ip);
+        profiler_interface_name(i, app->interface);
+        app->service = profiler_address(ip, PROFILER_SERVICE_PORT);
+        if (has_control(t))
+            app->control = profiler_address(ip, PROFILER_CONTROL_PORT);
+    }
     t->settings.user_namespace = profiler_userns_inside();
-    return 0;
+    profiler_host_ip(t->app_count, ip);
+    return t->prices ? profiler_provider_start(&t->provider, ip, PROFILER_PROVIDER_PORT,
+                                               t->settings.io_core, why, why_bytes)
+                     : 0;
 }
 
-static int user_network(struct target *t, struct profiler_qemu *qemu, int held[2], char *why,
-                        size_t why_bytes) {
-    qemu->service_port = profiler_port_hold(&held[0]);
-    qemu->control_port = profiler_port_hold(&held[1]);
-    if (qemu->service_port <= 0 || qemu->control_port <= 0)
-        return profiler_fail(why, why_bytes, "no free port on loopback");
-    t->service = profiler_address("127.0.0.1", qemu->service_port);
-    if (has_control(t))
-        t->control = profiler_address("127.0.0.1", qemu->control_port);
-    return 0;
+static int user_networks(struct target *t, struct profiler_qemu *qemu, int held[PROFILER_HELD_MAX],
+                         char *why, size_t why_bytes) {
+    for (uint32_t i = 0; i < t->app_count; i++) {
+        struct target_app *app = &t->apps[i];
+        struct profiler_nic *nic = &qemu->nic[i];
+        *nic = (struct profiler_nic){.tap_fd = -1};
+        nic->service_port = profiler_port_hold(&held[2 * i]);
+        nic->control_port = profiler_port_hold(&held[2 * i + 1]);
+        if (nic->service_port <= 0 || nic->control_port <= 0)
+            return profiler_fail(why, why_bytes, "no free port on loopback");
+        app->service = profiler_address("127.0.0.1", nic->service_port);
+        if (has_control(t))
+            app->control = profiler_address("127.0.0.1", nic->control_port);
+        qemu->nics++;
+    }
+    if (!t->prices)
+        return 0;
+    qemu->nic[qemu->nics++] = (struct profiler_nic){.tap_fd = -1};
+    return profiler_provider_start(&t->provider, "127.0.0.1", 0, t->settings.io_core, why,
+                                   why_bytes);
 }
 
-/* Makes the network that the settings name. */
-static int make_network(struct target *t, struct profiler_qemu *qemu, int held[2], char *why,
-                        size_t why_bytes) {
+/* Makes networks of the kind that the settings name. */
+static int make_networks(struct target *t, struct profiler_qemu *qemu, int held[PROFILER_HELD_MAX],
+                         char *why, size_t why_bytes) {
     snprintf(t->network, sizeof t->network, "%s", t->settings.network);
     t->settings.user_namespace = false;
     t->settings.rps_core = -1;
     if (strcmp(t->network, "tap") == 0)
-        return tap_network(t, qemu, why, why_bytes);
+        return tap_networks(t, qemu, why, why_bytes);
     if (strcmp(t->network, "user") == 0)
-        return user_network(t, qemu, held, why, why_bytes);
+        return user_networks(t, qemu, held, why, why_bytes);
     return profiler_fail(why, why_bytes, "no such network for a guest: %s (tap or user)",
                          t->network);
 }
 
-/* nom's own guest. */
-static int nom_compose(const struct profiler_paths *paths, const struct trial_settings *s,
-                       struct profiler_guest *guest, char *why, size_t why_bytes) {
-    bool tap = strcmp(s->network, "tap") == 0;
+/* The kernel's command line: the apps with their arguments, "--" between. */
+static void command_line(const struct target *t, char *text, size_t bytes) {
+    const struct trial_settings *s = &t->settings;
+    bool tap = strcmp(s->network, "tap") == 0, several = t->app_count + t->prices > 1;
+    char ip[PROFILER_IP_BYTES], host_ip[PROFILER_IP_BYTES], arguments[512], nic[24] = "";
+    size_t n = 0;
 
-    (void)why;
-    (void)why_bytes;
-    snprintf(guest->kernel, sizeof guest->kernel, "%s", paths->kernel);
-    snprintf(guest->initrd, sizeof guest->initrd, "%s", paths->initrd);
-    snprintf(guest->append, sizeof guest->append,
-             "%s --ip %s --delay-us %.3f --kick %s --control-port %d", s->app,
-             tap ? PROFILER_GUEST_IP "/24"
-                 : PROFILER_USER_IP "/24 --gateway " PROFILER_USER_GATEWAY,
-             s->delay_us, s->kick == NOM_KICK_STRICT ? "strict" : "natural", PROFILER_CONTROL_PORT);
-    return 0;
+    for (uint32_t i = 0; i < t->app_count && n < bytes; i++) {
+        profiler_guest_ip(i, ip);
+        if (several)
+            snprintf(nic, sizeof nic, " --nic %u", i);
+        n += (size_t)snprintf(
+            text + n, bytes - n, "%s%s%s --ip %s/24%s --delay-us %.3f --kick %s --control-port %d",
+            i ? " -- " : "", s->app, nic, tap ? ip : PROFILER_USER_IP,
+            tap ? "" : " --gateway " PROFILER_USER_GATEWAY, s->delay_us,
+            s->kick == NOM_KICK_STRICT ? "strict" : "natural", PROFILER_CONTROL_PORT);
+    }
+    if (!t->prices || n >= bytes)
+        return;
+    profiler_guest_ip(t->app_count, ip);
+    profiler_host_ip(t->app_count, host_ip);
+    profiler_priced_arguments(tap ? ip : PROFILER_USER_IP, tap ? NULL : PROFILER_USER_GATEWAY,
+                              tap ? host_ip : PROFILER_USER_GATEWAY, t->provider.port, arguments,
+                              sizeof arguments);
+    snprintf(text + n, bytes - n, " -- " PRICED " --nic %u %s", t->app_count, arguments);
 }
 
-static int compose(const struct profiler_paths *paths, const struct trial_settings *s,
+/* What the machine runs: nom with the apps of the target, or another system with its one. */
+static int compose(const struct target *t, const struct profiler_paths *paths,
                    struct profiler_guest *guest, char *why, size_t why_bytes) {
     static const struct {
         const char *floor;
         int (*compose)(const struct profiler_paths *, const struct trial_settings *,
                        struct profiler_guest *, char *, size_t);
-    } guests[] = {
-        {"nom", nom_compose}, {"linux", profiler_linux_compose}, {"osv", profiler_osv_compose}};
+    } guests[] = {{"linux", profiler_linux_compose}, {"osv", profiler_osv_compose}};
+    const struct trial_settings *s = &t->settings;
 
+    if (strcmp(s->target, "nom") == 0) {
+        snprintf(guest->kernel, sizeof guest->kernel, "%s", paths->kernel);
+        snprintf(guest->initrd, sizeof guest->initrd, "%s", paths->initrd);
+        command_line(t, guest->append, sizeof guest->append);
+        return 0;
+    }
     for (size_t i = 0; i < sizeof guests / sizeof *guests; i++)
         if (strcmp(guests[i].floor, s->target) == 0)
             return guests[i].compose(paths, s, guest, why, why_bytes);
@@ -101,25 +143,25 @@ int profiler_guest_boot(struct target *t, const struct profiler_qemu *qemu, char
     return pid > 0 ? 0 : -1;
 }
 
-int profiler_guest_start(struct target *t, const struct profiler_paths *paths, int held[2],
-                         char *why, size_t why_bytes) {
+int profiler_guest_start(struct target *t, const struct profiler_paths *paths,
+                         int held[PROFILER_HELD_MAX], char *why, size_t why_bytes) {
     const struct trial_settings *s = &t->settings;
     struct profiler_guest guest = {.fd = -1};
     struct profiler_qemu qemu = {.guest = &guest,
                                  .accel = s->accel,
                                  .vcpus = s->vcpus,
                                  .memory_mib = s->memory_mib,
-                                 .tap_fd = -1,
                                  .core = s->io_core};
 
-    int result = make_network(t, &qemu, held, why, why_bytes);
+    int result = make_networks(t, &qemu, held, why, why_bytes);
     if (result == 0)
-        result = compose(paths, s, &guest, why, why_bytes);
+        result = compose(t, paths, &guest, why, why_bytes);
     if (result == 0)
         result = profiler_guest_boot(t, &qemu, why, why_bytes);
     if (guest.fd >= 0)
         close(guest.fd);
-    if (qemu.tap_fd >= 0) /* QEMU has its own; so the tap ends with QEMU */
-        close(qemu.tap_fd);
+    for (uint32_t i = 0; i < qemu.nics; i++)
+        if (qemu.nic[i].tap_fd >= 0) /* QEMU has its own; so the tap ends with QEMU */
+            close(qemu.nic[i].tap_fd);
     return result;
 }

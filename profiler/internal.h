@@ -11,15 +11,27 @@
 #include <stdarg.h>
 #include <stdint.h>
 
+/* Of the app with number 0; others have networks of their own: profiler_host_ip, profiler_guest_ip.
+ */
 #define PROFILER_HOST_IP       "10.77.0.1"
 #define PROFILER_GUEST_IP      "10.77.0.2"
 #define PROFILER_USER_IP       "10.0.2.15" /* of a guest on QEMU's user network */
 #define PROFILER_USER_GATEWAY  "10.0.2.2"
 #define PROFILER_NETMASK       "255.255.255.0"
 #define PROFILER_SERVICE_PORT  80
+#define PRICED                 "priced" /* the price daemon, an app too */
 #define PROFILER_CONTROL_PORT  7700
-#define PROFILER_INTERFACE     "nom0" /* the client's end */
-#define PROFILER_APP_INTERFACE "nom1" /* of a veth */
+#define PROFILER_POLL_MS       50     /* how often the price daemon asks */
+#define PROFILER_PROVIDER_PORT 8080   /* of the client's end, in a trial's own namespace */
+#define PROFILER_INTERFACE     "nom0" /* the client's end of network 0; nom1, ... */
+#define PROFILER_APP_INTERFACE "app0" /* the app's end of a veth, in its own namespace */
+
+/* A network an app, and one for the price daemon. */
+#define PROFILER_NETWORKS_MAX (TARGET_APPS_MAX + 1)
+#define PROFILER_IP_BYTES     16
+void profiler_host_ip(uint32_t network, char ip[PROFILER_IP_BYTES]);  /* 10.77.N.1 */
+void profiler_guest_ip(uint32_t network, char ip[PROFILER_IP_BYTES]); /* 10.77.N.2 */
+void profiler_interface_name(uint32_t network, char name[16]);        /* nomN */
 
 /* Sets why and returns -1. */
 int profiler_fail(char *why, size_t why_bytes, const char *format, ...)
@@ -39,16 +51,17 @@ int profiler_build_id(const char *path, char id[64]);
 
 /* Programs found in PATH, then in more_folders ("/usr/sbin:/sbin", or ""). 0 or -ENOENT. */
 int profiler_find_tool(const char *name, const char *more_folders, char *path, size_t bytes);
-#define PROFILER_KEEP_MAX 2
+#define PROFILER_KEEP_MAX (PROFILER_NETWORKS_MAX + 1) /* taps, and a file in memory */
 struct profiler_spawn {
     const char *const *argv;     /* [0]: the path; NULL at the end */
     int core;                    /* where it starts; -1: anywhere */
     int netns_fd;                /* the network namespace it starts in; 0 or less: the caller's */
     int keep[PROFILER_KEEP_MAX]; /* descriptors it inherits, under the same number; 0 or less: none
                                   */
+    int output;                  /* where what it prints goes; 0 or less: a pipe of its own */
 };
 /* Starts a program that dies with this process; what it prints comes out of *output_fd
- * (non-blocking). Its pid or -1. */
+ * (non-blocking), which is -1 if s->output takes it. Its pid or -1. */
 pid_t profiler_spawn(const struct profiler_spawn *s, int *output_fd, char *why, size_t why_bytes);
 /* Runs one to its end; text is what it printed, cut off where text ends. 0, or -1 with why: it
  * could not be started, took too long, or failed (its first line). */
@@ -71,16 +84,17 @@ int profiler_namespace_fresh(char *why, size_t why_bytes);
 /* Of the present namespace, by way of any socket: up; its address and PROFILER_NETMASK. */
 int profiler_interface_up(int fd, const char *name);
 int profiler_interface_address(int fd, const char *name, const char *address);
-/* A tap in the present namespace, up, PROFILER_HOST_IP on its host end. Its descriptor or -1; the
- * tap goes when the last descriptor is closed. */
-int profiler_tap_open(char *why, size_t why_bytes);
-/* Enters a fresh namespace that is one end of a veth (PROFILER_INTERFACE, PROFILER_HOST_IP) as
- * profiler_namespace_enter does, home likewise. The other end is in a second one, *app_netns_fd,
- * which the caller closes; with PROFILER_GUEST_IP if addressed. 0 or -1 with why; leave either way.
+/* The tap of a network in the present namespace, up, profiler_host_ip on its host end. Its
+ * descriptor or -1; the tap goes when the last descriptor is closed. */
+int profiler_tap_open(uint32_t network, char *why, size_t why_bytes);
+/* Adds the veth of a network to the present namespace, which profiler_namespace_enter made: here is
+ * the client's end, up, with profiler_host_ip. The other end is in a fresh namespace,
+ * *app_netns_fd, which the caller closes; with profiler_guest_ip if addressed. 0 or -1 with why. */
+int profiler_veth_add(uint32_t network, bool addressed, int *app_netns_fd, char *why,
+                      size_t why_bytes);
+/* Has what arrives at the client's end of a network received on that core. False without the right.
  */
-int profiler_veth_enter(int *home, bool addressed, int *app_netns_fd, char *why, size_t why_bytes);
-/* Has what arrives at PROFILER_INTERFACE received on that core. False without the right. */
-bool profiler_rps_set(int core);
+bool profiler_rps_set(uint32_t network, int core);
 /* Finds the tool that makes veths. 0 or -1; why names the package. */
 int profiler_ip_find(char *path, size_t bytes, char *why, size_t why_bytes);
 
@@ -110,7 +124,7 @@ struct profiler_guest {
     char image[512]; /* file of a virtio block device, which stays as it is: what a guest writes
                         is gone with it; "" none */
     char image_format[16]; /* "raw", "qcow2" */
-    char append[512];      /* kernel command line */
+    char append[2048];     /* kernel command line */
 };
 /* The guests that are no nom, one file each (linux_guest.c, osv.c). find: whether this machine has
  * all that a trial on it needs, without starting anything. 0 with the kernel's release or file in
@@ -133,9 +147,13 @@ struct profiler_qemu {
     const struct profiler_guest *guest;
     const char *accel;
     uint32_t vcpus, memory_mib;
-    int tap_fd;                     /* -1: none */
-    int service_port, control_port; /* of 127.0.0.1, with user network; 0: none */
-    int core;                       /* where all its threads start; -1: anywhere */
+    uint32_t nics;
+    struct profiler_nic {
+        int tap_fd;                     /* -1: user network */
+        int service_port, control_port; /* of 127.0.0.1, with user network; 0: none, and then the
+                                           guest reaches this machine's loopback on it */
+    } nic[PROFILER_NETWORKS_MAX];
+    int core; /* where all its threads start; -1: anywhere */
 };
 /* Finds QEMU in PATH. 0 or -1; why names the package. */
 int profiler_qemu_find(char *path, size_t bytes, char *why, size_t why_bytes);
@@ -150,12 +168,27 @@ void profiler_qemu_exit_text(int status, char *text, size_t bytes);
 void profiler_serial_last(const char *log, char *line, size_t bytes);
 /* The first whole line that begins with prefix, or NULL. */
 const char *profiler_serial_find(const char *log, const char *prefix);
+/* How many whole lines begin with prefix. */
+uint32_t profiler_serial_count(const char *log, const char *prefix);
+/* The last line that begins with prefix; "" if none. */
+void profiler_serial_last_of(const char *log, const char *prefix, char *line, size_t bytes);
 
-/* The two kinds of target, from settings to a running program; t->settings then say how it really
- * is (user_namespace, rps_core). held: descriptors that the caller closes once the app is ready;
- * -1 before. target_stop it either way. */
-int profiler_guest_start(struct target *t, const struct profiler_paths *paths, int held[2],
-                         char *why, size_t why_bytes);
+/* Starts a provider that listens at an address of the present namespace (port 0: any), on that core
+ * (-1: anywhere); it answers 503 until its first price. 0 or -1 with why. */
+int profiler_provider_start(struct provider *p, const char *ip, int port, int core, char *why,
+                            size_t why_bytes);
+void profiler_provider_stop(struct provider *p); /* harmless on one that is not there */
+/* What the price daemon is told on its command line, from "--ip" on, on that network; url_ip is
+ * where it finds the provider. Words between single blanks. */
+void profiler_priced_arguments(const char *ip, const char *gateway, const char *url_ip, int port,
+                               char *text, size_t bytes);
+
+/* The two kinds of target, from settings to running programs; t->settings then say how it really
+ * is (user_namespace, rps_core); t->app_count and t->prices are set before. held: descriptors that
+ * the caller closes once the app is ready; -1 before. target_stop it either way. */
+#define PROFILER_HELD_MAX (2 * TARGET_APPS_MAX)
+int profiler_guest_start(struct target *t, const struct profiler_paths *paths,
+                         int held[PROFILER_HELD_MAX], char *why, size_t why_bytes);
 int profiler_process_start(struct target *t, const struct profiler_paths *paths, char *why,
                            size_t why_bytes);
 bool profiler_target_is_process(const struct target *t);
@@ -167,9 +200,11 @@ int profiler_guest_boot(struct target *t, const struct profiler_qemu *qemu, char
 void profiler_process_exit_text(const char *app, int status, char *text, size_t bytes);
 /* Why a target that target_pump found ended did so: its status in words, and its last line. */
 void profiler_target_ended(const struct target *t, char *why, size_t why_bytes);
-/* Waits until a line begins with prefix. 0, or -1 with why: it ended, time is up, or *stop. */
-int profiler_target_wait(struct target *t, const char *prefix, double timeout_seconds,
-                         volatile const int *stop, char *why, size_t why_bytes);
+/* Waits until so many lines begin with prefix. 0, or -1 with why: it ended, time is up, or *stop.
+ */
+int profiler_target_wait(struct target *t, const char *prefix, uint32_t lines,
+                         double timeout_seconds, volatile const int *stop, char *why,
+                         size_t why_bytes);
 
 bool profiler_is_vcpu_thread(pid_t qemu, const char *tid);
 /* Pins QEMU's vCPU threads to the vCPU core and its others to the I/O core. How many vCPU threads
@@ -188,8 +223,10 @@ struct profiler_usage {
     double client_s, own_s, spinner_s;
     double wire_bytes; /* from the guest; -1 unknown */
 };
-/* client: the leader of its process group. */
-void profiler_usage_sample(const struct target *t, pid_t client, struct profiler_usage *u);
+/* The target as a whole, except that wire_bytes is of one app's interface; clients: leaders of
+ * their process groups. */
+void profiler_usage_sample(const struct target *t, uint32_t app, const pid_t *clients, size_t count,
+                           struct profiler_usage *u);
 /* Cores that others used between two samples, at least 0. */
 double profiler_usage_other(const struct profiler_usage *from, const struct profiler_usage *to);
 

@@ -1,5 +1,6 @@
 /*
- * One phase of load on a running target: the client's figures, and what was used meanwhile.
+ * One phase of load on a running target, one client an app: the clients' figures, and what was used
+ * meanwhile. They start one after the other; each app has the figures of its own time.
  *
  * CPU and wire are sampled twice inside the time that the client records, just after its beginning
  * and just before its end, and divided by the time between the two samples: neither warm-up nor
@@ -34,6 +35,22 @@ struct window {
     bool begun, ended;
 };
 
+/* One app of those that are measured. */
+struct part {
+    struct load load;
+    bool loaded, over; /* load is to be freed; it has ended */
+    int control;
+    struct window window;
+    struct trial *t;
+};
+
+struct phase {
+    struct target *target;
+    const struct trial_settings *s;
+    struct part parts[TARGET_APPS_MAX];
+    uint32_t count;
+};
+
 static void fail(struct target *target, struct trial *t, enum trial_status status,
                  const char *error) {
     t->result.status = status;
@@ -42,12 +59,15 @@ static void fail(struct target *target, struct trial *t, enum trial_status statu
     t->result.serial_log = target->serial_log ? strdup(target->serial_log) : NULL;
 }
 
-static void take(const struct target *target, const struct load *load, int control,
-                 struct sample *sample) {
+static void take(const struct phase *phase, uint32_t app, struct sample *sample) {
+    int control = phase->parts[app].control;
+    pid_t clients[TARGET_APPS_MAX];
     char why[128];
 
-    profiler_usage_sample(target, load->pid, &sample->usage);
-    sample->has_app = !target->interface[0] && control >= 0 &&
+    for (uint32_t i = 0; i < phase->count; i++)
+        clients[i] = phase->parts[i].load.pid;
+    profiler_usage_sample(phase->target, app, clients, phase->count, &sample->usage);
+    sample->has_app = !phase->target->apps[app].interface[0] && control >= 0 &&
                       control_statistics(control, &sample->app, why, sizeof why) == 0;
 }
 
@@ -60,49 +80,61 @@ static double app_gbit_out_per_s(const struct nom_statistics *from,
     return us > 0 && bytes > 0 ? bytes * 8e-3 / us : 0;
 }
 
-/* Runs the load to its end. 0, or -1 with t's status and error set. */
-static int run(struct target *target, struct load *load, int control,
-               const struct trial_settings *s, struct window *w, struct trial *t,
-               volatile const int *stop) {
-    char why[TRIAL_ERROR_BYTES];
+/* What all have come to, if one cannot go on. */
+static int fail_all(struct phase *phase, enum trial_status status, const char *error) {
+    for (uint32_t i = 0; i < phase->count; i++)
+        fail(phase->target, phase->parts[i].t, status, error);
+    return -1;
+}
 
-    memset(w, 0, sizeof *w);
+/* Looks at one app's load. How many ms until it is to be looked at again; HUGE_VAL: no more. */
+static double look(struct phase *phase, uint32_t app) {
+    struct part *part = &phase->parts[app];
+    struct window *w = &part->window;
+    const struct load_result *result = part->load.result;
+
+    if (part->over)
+        return HUGE_VAL;
+    part->over = load_poll(&part->load) != 0;
+    if (!w->begun && !part->over && result->phase == LOAD_PHASE_RECORDING) {
+        take(phase, app, &w->from);
+        w->begun = true;
+    }
+    double due_s = w->from.usage.at_s + COUNTED_PART * phase->s->seconds;
+    double left_s = due_s - profiler_now_s();
+    if (w->begun && !w->ended && (left_s <= 0 || part->over)) {
+        take(phase, app, &w->to);
+        w->ended = true;
+        if (part->over) /* its own account is all that is left of the client */
+            w->to.usage.client_s = w->from.usage.client_s + result->client_cpu_seconds;
+    }
+    bool counting = w->begun && !w->ended;
+    return part->over ? HUGE_VAL : counting ? fmin(ceil(left_s * 1000), FAR_MS) : NEAR_MS;
+}
+
+/* Runs the loads to their end. 0, or -1 with the trials' status and error set. */
+static int run(struct phase *phase, volatile const int *stop) {
+    char why[TRIAL_ERROR_BYTES];
+    uint32_t over;
+
     for (;;) {
-        if (stop && *stop) {
-            fail(target, t, TRIAL_ABORTED, "stopped");
-            return -1;
+        double ms = FAR_MS;
+        if (stop && *stop)
+            return fail_all(phase, TRIAL_ABORTED, "stopped");
+        if (target_pump(phase->target, NULL) != 0) {
+            profiler_target_ended(phase->target, why, sizeof why);
+            return fail_all(phase, TRIAL_FAILED, why);
         }
-        if (target_pump(target, NULL) != 0) {
-            profiler_target_ended(target, why, sizeof why);
-            fail(target, t, TRIAL_FAILED, why);
-            return -1;
+        over = 0;
+        for (uint32_t i = 0; i < phase->count; i++) {
+            ms = fmin(ms, look(phase, i));
+            over += phase->parts[i].over;
         }
-        bool over = load_poll(load) != 0;
-        if (!w->begun && !over && load->result->phase == LOAD_PHASE_RECORDING) {
-            take(target, load, control, &w->from);
-            w->begun = true;
-        }
-        double due_s = w->from.usage.at_s + COUNTED_PART * s->seconds;
-        double left_s = due_s - profiler_now_s();
-        if (w->begun && !w->ended && (left_s <= 0 || over)) {
-            take(target, load, control, &w->to);
-            w->ended = true;
-            if (over) /* its own account is all that is left of the client */
-                w->to.usage.client_s = w->from.usage.client_s + load->result->client_cpu_seconds;
-        }
-        if (over)
-            break;
-        bool counting = w->begun && !w->ended;
-        double ms = counting ? fmin(ceil(left_s * 1000), FAR_MS) : NEAR_MS;
-        struct pollfd serial = {.fd = target->serial_fd, .events = POLLIN};
+        if (over == phase->count)
+            return 0;
+        struct pollfd serial = {.fd = phase->target->serial_fd, .events = POLLIN};
         poll(&serial, 1, ms > 0 ? (int)ms : 0);
     }
-    if (load->result->done)
-        return 0;
-    snprintf(why, sizeof why, "the load failed: %s",
-             load->result->error[0] ? load->result->error : "the client ended before its time");
-    fail(target, t, TRIAL_FAILED, why);
-    return -1;
 }
 
 void profiler_take_load(const struct load_result *from, struct trial_result *r) {
@@ -158,9 +190,9 @@ static void judge(struct target *target, struct trial *t) {
     }
 }
 
-static int start_load(const struct target *target, const struct trial_settings *s,
+static int start_load(const struct target *target, uint32_t app, const struct trial_settings *s,
                       struct load *load) {
-    struct load_config config = {.server = target->service,
+    struct load_config config = {.server = target->apps[app].service,
                                  .connections = s->connections,
                                  .warmup_seconds = s->warmup_seconds,
                                  .seconds = s->seconds,
@@ -185,46 +217,94 @@ static void pin_self(const struct trial_settings *s, cpu_set_t *before) {
     sched_setaffinity(0, sizeof io, &io);
 }
 
-void profiler_measure(struct target *target, const struct trial_settings *s, struct trial *t,
-                      volatile const int *stop) {
-    struct load load;
-    struct window window;
+/* A control connection that has answered, or -1. Its answer also tells that both sides know each
+ * other's address: a stack that must first ask for it drops most of what a load sends at once. */
+static int reach_control(const struct target_app *app) {
     struct nom_statistics hello;
-    cpu_set_t before;
     char why[128];
 
-    memset(t, 0, sizeof *t);
-    t->settings = *s;
-    t->settings.user_namespace =
-        target->settings.user_namespace; /* as it is, not as it was asked */
-    t->settings.rps_core = target->settings.rps_core;
-    t->result.started_unix_us = profiler_unix_us();
-    int control = target->control.sin_port
-                      ? control_connect(&target->control, CONTROL_TIMEOUT_SECONDS, why, sizeof why)
+    int control = app->control.sin_port
+                      ? control_connect(&app->control, CONTROL_TIMEOUT_SECONDS, why, sizeof why)
                       : -1;
-    /* Its first answer also tells that both sides know each other's address: a stack that must
-     * first ask for it drops most of what a load sends at once. */
     if (control >= 0 && control_statistics(control, &hello, why, sizeof why) != 0) {
         close(control);
         control = -1;
     }
-    int error = start_load(target, s, &load);
-    if (error != 0) {
-        snprintf(why, sizeof why, "the client cannot be started: %s", strerror(-error));
-        fail(target, t, TRIAL_FAILED, why);
-    } else {
-        pin_self(s, &before);
-        if (run(target, &load, control, s, &window, t, stop) == 0) {
-            profiler_take_load(load.result, &t->result);
-            take_window(&window, &t->result);
-            t->result.has_statistics =
-                control >= 0 &&
-                control_statistics(control, &t->result.statistics, why, sizeof why) == 0;
-            judge(target, t);
+    return control;
+}
+
+/* Connects to an app and starts its load. 0, or -1 with the trials' status and error set. */
+static int begin(struct phase *phase) {
+    char why[128];
+
+    for (uint32_t i = 0; i < phase->count; i++)
+        phase->parts[i].control = reach_control(&phase->target->apps[i]);
+    for (uint32_t i = 0; i < phase->count; i++) {
+        struct part *part = &phase->parts[i];
+        int error = start_load(phase->target, i, phase->s, &part->load);
+        if (error != 0) {
+            snprintf(why, sizeof why, "the client cannot be started: %s", strerror(-error));
+            return fail_all(phase, TRIAL_FAILED, why);
         }
-        load_free(&load);
+        part->loaded = true;
+    }
+    return 0;
+}
+
+/* After a load that went to its end. */
+static void conclude(struct phase *phase, struct part *part) {
+    const struct load_result *load = part->load.result;
+    struct trial_result *r = &part->t->result;
+    char why[TRIAL_ERROR_BYTES];
+
+    if (!load->done) {
+        snprintf(why, sizeof why, "the load failed: %s",
+                 load->error[0] ? load->error : "the client ended before its time");
+        fail(phase->target, part->t, TRIAL_FAILED, why);
+        return;
+    }
+    profiler_take_load(load, r);
+    take_window(&part->window, r);
+    r->has_statistics = part->control >= 0 &&
+                        control_statistics(part->control, &r->statistics, why, sizeof why) == 0;
+    judge(phase->target, part->t);
+}
+
+static void measure(struct target *target, uint32_t count, const struct trial_settings *s,
+                    struct trial t[], volatile const int *stop) {
+    struct phase phase = {.target = target, .s = s, .count = count};
+    cpu_set_t before;
+
+    for (uint32_t i = 0; i < count; i++) {
+        memset(&t[i], 0, sizeof t[i]);
+        t[i].settings = *s;
+        t[i].settings.user_namespace =
+            target->settings.user_namespace; /* as it is, not as it was asked */
+        t[i].settings.rps_core = target->settings.rps_core;
+        t[i].result.started_unix_us = profiler_unix_us();
+        phase.parts[i].t = &t[i];
+    }
+    if (begin(&phase) == 0) {
+        pin_self(s, &before);
+        if (run(&phase, stop) == 0)
+            for (uint32_t i = 0; i < count; i++)
+                conclude(&phase, &phase.parts[i]);
         sched_setaffinity(0, sizeof before, &before);
     }
-    if (control >= 0)
-        close(control);
+    for (uint32_t i = 0; i < count; i++) {
+        if (phase.parts[i].loaded)
+            load_free(&phase.parts[i].load);
+        if (phase.parts[i].control >= 0)
+            close(phase.parts[i].control);
+    }
+}
+
+void profiler_measure(struct target *target, const struct trial_settings *s, struct trial *t,
+                      volatile const int *stop) {
+    measure(target, 1, s, t, stop);
+}
+
+void profiler_measure_apps(struct target *target, const struct trial_settings *s, struct trial t[],
+                           volatile const int *stop) {
+    measure(target, target->app_count, s, t, stop);
 }

@@ -117,17 +117,32 @@ void profiler_namespace_leave(int *home) {
     *home = -1;
 }
 
-int profiler_tap_open(char *why, size_t why_bytes) {
+void profiler_host_ip(uint32_t network, char ip[PROFILER_IP_BYTES]) {
+    snprintf(ip, PROFILER_IP_BYTES, "10.77.%u.1", network & 0xff);
+}
+
+void profiler_guest_ip(uint32_t network, char ip[PROFILER_IP_BYTES]) {
+    snprintf(ip, PROFILER_IP_BYTES, "10.77.%u.2", network & 0xff);
+}
+
+void profiler_interface_name(uint32_t network, char name[16]) {
+    snprintf(name, 16, "nom%u", network & 0xff);
+}
+
+int profiler_tap_open(uint32_t network, char *why, size_t why_bytes) {
     struct ifreq request = {.ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR};
+    char name[16], ip[PROFILER_IP_BYTES];
     int control = -1, tap = open("/dev/net/tun", O_RDWR | O_CLOEXEC);
 
     if (tap < 0)
         return profiler_fail(why, why_bytes, "/dev/net/tun cannot be opened: %s", strerror(errno));
-    snprintf(request.ifr_name, sizeof request.ifr_name, PROFILER_INTERFACE);
+    profiler_interface_name(network, name);
+    profiler_host_ip(network, ip);
+    snprintf(request.ifr_name, sizeof request.ifr_name, "%s", name);
     if (ioctl(tap, TUNSETIFF, &request) == 0 &&
         (control = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)) >= 0 &&
-        profiler_interface_address(control, PROFILER_INTERFACE, PROFILER_HOST_IP) == 0 &&
-        profiler_interface_up(control, PROFILER_INTERFACE) == 0) {
+        profiler_interface_address(control, name, ip) == 0 &&
+        profiler_interface_up(control, name) == 0) {
         close(control);
         return tap;
     }

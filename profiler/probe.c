@@ -19,16 +19,17 @@ static void try_tap(struct profiler_probe *p) {
     int home;
 
     p->works = profiler_namespace_enter(&home, p->why, sizeof p->why) == 0 &&
-               profiler_tap_open(p->why, sizeof p->why) >= 0;
+               profiler_tap_open(0, p->why, sizeof p->why) >= 0;
 }
 
 static void try_veth(struct profiler_probe *p) {
     int home, app_fd;
 
-    if (profiler_veth_enter(&home, false, &app_fd, p->why, sizeof p->why) != 0)
+    if (profiler_namespace_enter(&home, p->why, sizeof p->why) != 0 ||
+        profiler_veth_add(0, false, &app_fd, p->why, sizeof p->why) != 0)
         return;
     p->works = true;
-    p->rps = profiler_rps_set(0);
+    p->rps = profiler_rps_set(0, 0);
     setns(app_fd, CLONE_NEWNET);
     p->packet = socket(AF_PACKET, SOCK_RAW, htons(ETH_P_ALL)) >= 0;
     if (!p->packet)

@@ -1,6 +1,8 @@
 /*
- * A target that is a process of this Linux: its network (a veth between two namespaces, veth.c) and
- * the program itself, on the core that a guest's processor would have.
+ * A target that is a process of this Linux, or several: their networks (a veth each, between the
+ * client's namespace and one of the app's own, veth.c) and the programs, on the core that a guest's
+ * processor would have. All print into one pipe. The price daemon and the apps share the board: a
+ * file in memory without a name.
  *
  *   hosted   its own stack, by AF_PACKET on the app's end of the veth, which has no address
  *   host     Linux's sockets; the app's end has the address
@@ -8,17 +10,21 @@
  * Both print "APP: ready" when they serve.
  */
 #include "profiler/internal.h"
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define ARGUMENTS_MAX 24
+#define ARGUMENTS_MAX 32
+#define BOARD_BYTES   4096 /* a page, as in a guest */
 
 struct command {
     const char *argv[ARGUMENTS_MAX];
     size_t count;
-    char delay[32], control[16], service[16];
+    char ip[PROFILER_IP_BYTES + 8], delay[32], control[16], service[16], board[40], words[512];
 };
 
 static void add(struct command *c, const char *option, const char *value) {
@@ -27,18 +33,30 @@ static void add(struct command *c, const char *option, const char *value) {
         c->argv[c->count++] = value;
 }
 
-static void compose(struct command *c, const struct profiler_paths *paths,
-                    const struct trial_settings *s, bool hosted) {
+/* One end of the floor's options. */
+static void add_floor(struct command *c, const char *program, bool hosted, int board_fd) {
     c->count = 0;
+    add(c, program, NULL);
+    if (hosted)
+        add(c, "--interface", PROFILER_APP_INTERFACE);
+    if (board_fd >= 0) {
+        snprintf(c->board, sizeof c->board, "/proc/self/fd/%d", board_fd);
+        add(c, "--board", c->board);
+    }
+}
+
+static void compose(struct command *c, const struct profiler_paths *paths,
+                    const struct trial_settings *s, uint32_t network, bool hosted, int board_fd) {
+    profiler_guest_ip(network, c->ip);
+    if (hosted)
+        strcat(c->ip, "/24");
     snprintf(c->delay, sizeof c->delay, "%.3f", s->delay_us);
     snprintf(c->control, sizeof c->control, "%d", PROFILER_CONTROL_PORT);
     snprintf(c->service, sizeof c->service, "%d", PROFILER_SERVICE_PORT);
-    add(c, hosted ? paths->hosted : paths->sockets, NULL);
-    if (hosted)
-        add(c, "--interface", PROFILER_APP_INTERFACE);
+    add_floor(c, hosted ? paths->hosted : paths->sockets, hosted, board_fd);
     add(c, "--initrd", paths->initrd);
     add(c, "--", NULL);
-    add(c, "--ip", hosted ? PROFILER_GUEST_IP "/24" : PROFILER_GUEST_IP);
+    add(c, "--ip", c->ip);
     if (hosted) {
         add(c, "--delay-us", c->delay);
         add(c, "--kick", s->kick == NOM_KICK_STRICT ? "strict" : "natural");
@@ -48,33 +66,123 @@ static void compose(struct command *c, const struct profiler_paths *paths,
     c->argv[c->count] = NULL;
 }
 
+static void compose_priced(struct command *c, const struct profiler_paths *paths,
+                           const struct target *t, int board_fd) {
+    char ip[PROFILER_IP_BYTES], host_ip[PROFILER_IP_BYTES], *rest = c->words;
+
+    profiler_guest_ip(t->app_count, ip);
+    profiler_host_ip(t->app_count, host_ip);
+    profiler_priced_arguments(ip, NULL, host_ip, t->provider.port, c->words, sizeof c->words);
+    add_floor(c, paths->priced, true, board_fd);
+    add(c, "--", NULL);
+    for (char *word; (word = strtok_r(rest, " ", &rest)) && c->count + 1 < ARGUMENTS_MAX;)
+        add(c, word, NULL);
+    c->argv[c->count] = NULL;
+}
+
+/* What all of a target's processes share: -1 each until it is there. */
+struct shared {
+    int output[2];
+    int board_fd;
+};
+
+static int share(struct shared *shared, bool board, char *why, size_t why_bytes) {
+    if (pipe2(shared->output, O_CLOEXEC) != 0)
+        return profiler_fail(why, why_bytes, "no pipe for an app: %s", strerror(errno));
+    fcntl(shared->output[0], F_SETFL, O_NONBLOCK);
+    if (!board)
+        return 0;
+    shared->board_fd = memfd_create("board", MFD_CLOEXEC);
+    if (shared->board_fd < 0 || ftruncate(shared->board_fd, BOARD_BYTES) != 0)
+        return profiler_fail(why, why_bytes, "no memory for the board: %s", strerror(errno));
+    return 0;
+}
+
+/* A process with its network. Its pid, or -1 with why. */
+static pid_t start_one(struct target *t, uint32_t network, const struct command *command,
+                       const struct shared *shared, bool hosted, char *why, size_t why_bytes) {
+    struct trial_settings *s = &t->settings;
+    struct profiler_spawn spawn = {.argv = command->argv,
+                                   .core = s->vcpu_core,
+                                   .keep = {shared->board_fd},
+                                   .output = shared->output[1]};
+    int no_output;
+
+    if (profiler_veth_add(network, !hosted, &spawn.netns_fd, why, why_bytes) != 0)
+        return -1;
+    if (s->rps_core >= 0 && !profiler_rps_set(network, s->rps_core))
+        s->rps_core = -1;
+    pid_t pid = profiler_spawn(&spawn, &no_output, why, why_bytes);
+    close(spawn.netns_fd); /* it has its own; so the namespace ends with it */
+    return pid;
+}
+
+static int start_apps(struct target *t, const struct profiler_paths *paths,
+                      const struct shared *shared, char *why, size_t why_bytes) {
+    bool hosted = strcmp(t->settings.target, "hosted") == 0;
+    struct command command;
+    char ip[PROFILER_IP_BYTES];
+
+    for (uint32_t i = 0; i < t->app_count; i++) {
+        struct target_app *app = &t->apps[i];
+        compose(&command, paths, &t->settings, i, hosted, shared->board_fd);
+        pid_t pid = start_one(t, i, &command, shared, hosted, why, why_bytes);
+        if (pid < 0)
+            return -1;
+        *(i ? &t->others[i - 1] : &t->pid) = pid;
+        profiler_guest_ip(i, ip);
+        profiler_interface_name(i, app->interface);
+        app->service = profiler_address(ip, PROFILER_SERVICE_PORT);
+        if (hosted)
+            app->control = profiler_address(ip, PROFILER_CONTROL_PORT);
+    }
+    return 0;
+}
+
+/* The provider listens once its network is there, which is when the daemon's is. */
+static int start_prices(struct target *t, const struct profiler_paths *paths,
+                        const struct shared *shared, char *why, size_t why_bytes) {
+    struct command command;
+
+    if (profiler_provider_start(&t->provider, "0.0.0.0", PROFILER_PROVIDER_PORT,
+                                t->settings.io_core, why, why_bytes) != 0)
+        return -1;
+    compose_priced(&command, paths, t, shared->board_fd);
+    pid_t pid = start_one(t, t->app_count, &command, shared, true, why, why_bytes);
+    if (pid < 0)
+        return -1;
+    t->others[t->app_count - 1] = pid;
+    return 0;
+}
+
 int profiler_process_start(struct target *t, const struct profiler_paths *paths, char *why,
                            size_t why_bytes) {
     struct trial_settings *s = &t->settings;
-    bool hosted = strcmp(s->target, "hosted") == 0;
-    struct command command;
-    struct profiler_spawn spawn = {.argv = command.argv, .core = s->vcpu_core};
+    struct shared shared = {.output = {-1, -1}, .board_fd = -1};
 
     snprintf(t->network, sizeof t->network, "%s", s->network);
     if (strcmp(s->network, "veth") != 0)
         return profiler_fail(why, why_bytes, "no such network for a process: %s (veth)",
                              s->network);
-    compose(&command, paths, s, hosted);
-    if (!command.argv[0][0])
+    if (!(strcmp(s->target, "hosted") == 0 ? paths->hosted : paths->sockets)[0])
         return profiler_fail(why, why_bytes, "%s has no form for the floor %s", s->app, s->target);
-    if (profiler_veth_enter(&t->home_netns, !hosted, &spawn.netns_fd, why, why_bytes) != 0)
+    if (t->prices && !paths->priced[0])
+        return profiler_fail(why, why_bytes, PRICED " is missing for the floor %s (run make)",
+                             s->target);
+    if (profiler_namespace_enter(&t->home_netns, why, why_bytes) != 0)
         return -1;
-    snprintf(t->interface, sizeof t->interface, PROFILER_INTERFACE);
     s->user_namespace = profiler_userns_inside();
-    if (s->rps_core >= 0 && !profiler_rps_set(s->rps_core))
-        s->rps_core = -1;
-    t->service = profiler_address(PROFILER_GUEST_IP, PROFILER_SERVICE_PORT);
-    if (hosted)
-        t->control = profiler_address(PROFILER_GUEST_IP, PROFILER_CONTROL_PORT);
-    pid_t pid = profiler_spawn(&spawn, &t->serial_fd, why, why_bytes);
-    close(spawn.netns_fd); /* it has its own; so the namespace ends with it */
-    t->pid = pid > 0 ? pid : 0;
-    return pid > 0 ? 0 : -1;
+    int result = share(&shared, t->prices, why, why_bytes);
+    if (result == 0)
+        result = start_apps(t, paths, &shared, why, why_bytes);
+    if (result == 0 && t->prices)
+        result = start_prices(t, paths, &shared, why, why_bytes);
+    t->serial_fd = shared.output[0];
+    if (shared.output[1] >= 0)
+        close(shared.output[1]);
+    if (shared.board_fd >= 0)
+        close(shared.board_fd);
+    return result;
 }
 
 void profiler_process_exit_text(const char *app, int status, char *text, size_t bytes) {

@@ -20,10 +20,18 @@ struct profiler_paths {
     char hosted[512];      /* hosted/APP: the app on the Linux floor; "" if it has no such form */
     char sockets[512];     /* sockets/APP: the app on Linux's own sockets; "" likewise */
     char linux_guest[512]; /* linux-guest/APP: that one static, for a Linux guest; "" likewise */
+    char priced[512];      /* hosted/priced, the price daemon on the Linux floor; "" likewise */
     char osv_kernel[512], osv_image[512]; /* the user's; "" from profiler_paths, the caller sets
                                              them (nomctl compare --kernel, --image) */
 };
 int profiler_paths(const char *app, struct profiler_paths *paths, char *why, size_t why_bytes);
+
+/* A provider of prices, played by a process of ours: an HTTP server of one JSON document. */
+struct provider {
+    pid_t pid; /* 0: none */
+    int port;
+    struct provider_prices *prices; /* shared with it */
+};
 
 /* Accelerators (design, decision 2). */
 enum profiler_accel_kind {
@@ -100,25 +108,40 @@ const char *profiler_network(char *why, size_t why_bytes);
  * is. Call it before anything is open or printed. */
 int profiler_session(int *exit_code);
 
-/* An app that runs on a floor. */
+/* An app that serves, on a NIC of its own. */
+struct target_app {
+    struct sockaddr_in service, control; /* where its ports are reached from this process; control's
+                                            port is 0 where it has none */
+    char interface[16];                  /* of the host's end, "" with user network */
+};
+
+/* The app on a floor: as often as asked for, and with the price daemon if asked for; all of them in
+ * one guest, or each a process. It ends as a whole: when one of them has ended, so have all. */
+#define TARGET_APPS_MAX 4u
 struct target {
-    pid_t pid;       /* QEMU, or the app's own process; 0 once it has ended */
-    int exit_status; /* of it once it has ended, as waitpid gives it */
+    pid_t pid; /* QEMU, or the first app's own process; 0 once the target has ended */
+    pid_t others[TARGET_APPS_MAX]; /* processes beside the first */
+    char ended[TRIAL_NAME_BYTES];  /* the app that ended it, where it was not alone */
+    int exit_status;               /* of what ended it, as waitpid gives it */
+    struct target_app apps[TARGET_APPS_MAX];
+    uint32_t app_count;
+    bool prices; /* the price daemon runs too, and asks `provider` */
+    struct provider provider;
     int serial_fd;
     char *serial_log; /* what it has said so far, NUL-terminated; NULL before its first word.
                          Of a guest that talks without end, the newest part. */
     size_t serial_bytes;
-    int home_netns;                      /* to go back to, -1: none was left */
-    struct sockaddr_in service, control; /* where the app's ports are reached from this process;
-                                            control's port is 0 where it has none */
+    int home_netns; /* to go back to, -1: none was left */
     char network[TRIAL_NAME_BYTES];
-    char interface[16]; /* of the host's end, "" with user network */
     pid_t spinner;
     struct trial_settings settings; /* as it runs: user_namespace and rps_core as they are */
 };
 
 struct target_options {
-    double ready_timeout_seconds; /* until the app says it is ready */
+    double ready_timeout_seconds; /* until all its apps say they are ready; 0: as the floor needs */
+    uint32_t apps;                /* how often the app runs, at most TARGET_APPS_MAX; 0: once */
+    bool prices; /* on floors that adapt: the price daemon too, as a further app, which asks the
+                    provider that this process then plays */
 };
 
 /* Enters a fresh network namespace (this thread stays in it until target_stop), starts QEMU or the
@@ -135,6 +158,11 @@ int target_pump(struct target *t, int *status);
 /* Ends QEMU or process, and spinner; closes and frees all, goes back to the namespace it came from.
  * Harmless on a target already stopped. */
 void target_stop(struct target *t);
+
+/* What the provider of a target with prices answers from now on: $/Gbit of outbound traffic, and
+ * what it announces to come at a time (CLOCK_REALTIME) if next_unix_us is not 0. */
+void target_price(struct target *t, double usd_per_gbit, double next_usd_per_gbit,
+                  int64_t next_unix_us);
 
 /* Control requests to a running app, over any reachable address. 0, or -1 with why (the app's own
  * words if it refused). The time-out given to control_connect bounds every later request on that
@@ -154,6 +182,10 @@ int control_utility(int fd, const struct nom_utility *u, char *why, size_t why_b
 #define PROFILER_ERRORS_MAX 0.001
 void profiler_measure(struct target *target, const struct trial_settings *s, struct trial *t,
                       volatile const int *stop);
+/* The same of all its apps at once, each under a load of its own of the same settings: t[] has one
+ * element an app. CPU use is that of the whole target in each. */
+void profiler_measure_apps(struct target *target, const struct trial_settings *s, struct trial t[],
+                           volatile const int *stop);
 
 /* What a load tells, into the fields of a result that are the client's; the rest stays. */
 void profiler_take_load(const struct load_result *from, struct trial_result *to);

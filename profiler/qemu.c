@@ -1,6 +1,6 @@
 /*
  * QEMU as a child: found in PATH, told everything on its command line, given no file to write, and
- * no descriptor but its console, its tap and what its guest is read from.
+ * no descriptor but its console, its taps and what its guest is read from.
  */
 #include "profiler/internal.h"
 #include "runtime/abi/start.h"
@@ -9,7 +9,7 @@
 #include <sys/wait.h>
 
 #define QEMU_NAME          "qemu-system-x86_64"
-#define QEMU_ARGUMENTS_MAX 64
+#define QEMU_ARGUMENTS_MAX 80
 
 int profiler_qemu_find(char *path, size_t bytes, char *why, size_t why_bytes) {
     if (profiler_find_tool(QEMU_NAME, "", path, bytes) == 0)
@@ -21,7 +21,8 @@ int profiler_qemu_find(char *path, size_t bytes, char *why, size_t why_bytes) {
 struct command {
     const char *argv[QEMU_ARGUMENTS_MAX];
     size_t count;
-    char memory[16], vcpus[40], netdev[192], drive[1152];
+    char memory[16], vcpus[40], drive[1152];
+    char netdev[PROFILER_NETWORKS_MAX][192], device[PROFILER_NETWORKS_MAX][96];
 };
 
 static void add(struct command *c, const char *option, const char *value) {
@@ -40,6 +41,27 @@ static void escape(const char *file, char *to, size_t bytes) {
         to[n++] = *file;
     }
     to[n] = '\0';
+}
+
+/* The NICs stand on the bus in the order of their networks, and in their addresses. */
+static void add_nic(struct command *c, uint32_t network, const struct profiler_nic *nic) {
+    char *netdev = c->netdev[network], *device = c->device[network];
+
+    if (nic->tap_fd >= 0)
+        snprintf(netdev, sizeof c->netdev[0], "tap,id=n%u,fd=%d", network, nic->tap_fd);
+    else if (nic->service_port)
+        snprintf(
+            netdev, sizeof c->netdev[0],
+            "user,id=n%u,restrict=on,hostfwd=tcp:127.0.0.1:%d-:%d,hostfwd=tcp:127.0.0.1:%d-:%d",
+            network, nic->service_port, PROFILER_SERVICE_PORT, nic->control_port,
+            PROFILER_CONTROL_PORT);
+    else
+        snprintf(netdev, sizeof c->netdev[0], "user,id=n%u", network);
+    snprintf(device, sizeof c->device[0],
+             "virtio-net-pci,disable-legacy=on,netdev=n%u,mac=52:54:00:77:%02x:02", network,
+             network);
+    add(c, "-netdev", netdev);
+    add(c, "-device", device);
 }
 
 static void compose(struct command *c, const char *path, const struct profiler_qemu *q) {
@@ -78,32 +100,23 @@ static void compose(struct command *c, const char *path, const struct profiler_q
         add(c, "-drive", c->drive);
         add(c, "-device", "virtio-blk-pci,disable-legacy=on,drive=d0");
     }
-    if (q->tap_fd >= 0)
-        snprintf(c->netdev, sizeof c->netdev, "tap,id=n0,fd=%d", q->tap_fd);
-    else if (q->service_port)
-        snprintf(c->netdev, sizeof c->netdev,
-                 "user,id=n0,restrict=on,hostfwd=tcp:127.0.0.1:%d-:%d,hostfwd=tcp:127.0.0.1:%d-:%d",
-                 q->service_port, PROFILER_SERVICE_PORT, q->control_port, PROFILER_CONTROL_PORT);
-    else
-        c->netdev[0] = '\0';
-    if (c->netdev[0]) {
-        add(c, "-netdev", c->netdev);
-        add(c, "-device", "virtio-net-pci,disable-legacy=on,netdev=n0,mac=52:54:00:77:00:02");
-    }
+    for (uint32_t i = 0; i < q->nics; i++)
+        add_nic(c, i, &q->nic[i]);
     c->argv[c->count] = NULL;
 }
 
 pid_t profiler_qemu_start(const struct profiler_qemu *q, int *serial_fd, char *why,
                           size_t why_bytes) {
     struct command command;
-    const struct profiler_spawn spawn = {
-        .argv = command.argv, .core = q->core, .keep = {q->tap_fd, q->guest->fd}};
+    struct profiler_spawn spawn = {.argv = command.argv, .core = q->core, .keep = {q->guest->fd}};
     char path[512];
 
     *serial_fd = -1;
     if (profiler_qemu_find(path, sizeof path, why, why_bytes) != 0)
         return -1;
     compose(&command, path, q);
+    for (uint32_t i = 0; i < q->nics; i++)
+        spawn.keep[i + 1] = q->nic[i].tap_fd;
     return profiler_spawn(&spawn, serial_fd, why, why_bytes);
 }
 

@@ -72,25 +72,32 @@ static _Noreturn void become(const struct profiler_spawn *s, pid_t parent, int o
     _exit(write(failure, &error, sizeof error) == sizeof error ? FAILED_BEFORE_EXEC : 1);
 }
 
+static void close_pipe(const int ends[2]) {
+    for (size_t i = 0; i < 2; i++)
+        if (ends[i] >= 0)
+            close(ends[i]);
+}
+
 pid_t profiler_spawn(const struct profiler_spawn *s, int *output_fd, char *why, size_t why_bytes) {
-    int output[2], failure[2], error = 0;
+    int output[2] = {-1, -1}, failure[2], error = 0;
     pid_t parent = getpid();
 
     *output_fd = -1;
-    if (pipe2(output, O_CLOEXEC) != 0)
+    if (s->output <= 0 && pipe2(output, O_CLOEXEC) != 0)
         return profiler_fail(why, why_bytes, "no pipe for %s: %s", s->argv[0], strerror(errno));
     if (pipe2(failure, O_CLOEXEC) != 0) {
         profiler_fail(why, why_bytes, "no pipe for %s: %s", s->argv[0], strerror(errno));
-        close(output[0]);
-        close(output[1]);
+        close_pipe(output);
         return -1;
     }
     pid_t pid = fork();
     if (pid == 0)
-        become(s, parent, output[1], failure[1]);
+        become(s, parent, s->output > 0 ? s->output : output[1], failure[1]);
     if (pid < 0)
         error = errno;
-    close(output[1]);
+    if (output[1] >= 0)
+        close(output[1]);
+    output[1] = -1;
     close(failure[1]);
     /* Ends at once when exec closes the other end. */
     if (pid > 0 && read(failure[0], &error, sizeof error) == sizeof error) {
@@ -100,11 +107,12 @@ pid_t profiler_spawn(const struct profiler_spawn *s, int *output_fd, char *why, 
     }
     close(failure[0]);
     if (pid < 0) {
-        close(output[0]);
+        close_pipe(output);
         return profiler_fail(why, why_bytes, "%s cannot be started: %s", s->argv[0],
                              strerror(error));
     }
-    fcntl(output[0], F_SETFL, O_NONBLOCK);
+    if (output[0] >= 0)
+        fcntl(output[0], F_SETFL, O_NONBLOCK);
     *output_fd = output[0];
     return pid;
 }

@@ -1,6 +1,8 @@
 /*
- * A target's life: network, QEMU or the app's process, ready, pinned; then it runs until it ends or
- * is stopped. What is peculiar to guests and to processes is in guest.c and process.c.
+ * A target's life: network, QEMU or the apps' processes, ready, pinned; then it runs until it ends
+ * or is stopped. What is peculiar to guests and to processes is in guest.c and process.c.
+ *
+ * It ends as a whole: when one of its apps has ended, the others are ended at once.
  *
  *   none --target_start--> running --it ends (seen by target_pump)--> ended
  *   running, ended, or half started --target_stop--> none
@@ -22,6 +24,7 @@
 #define BOOT_TIMEOUT_SECONDS  90.0 /* of a guest whose kernel is not ours: seconds of CPU time */
 #define WAIT_MS               20   /* longest time before *stop is looked at again */
 #define GIVEN_UP              "KVM internal error"
+#define APP_LINE              "nom: app " /* of the kernel, about an app */
 
 static void serial_append(struct target *t, const char *bytes, size_t n) {
     if (t->serial_bytes + n > SERIAL_BYTES_MAX) { /* keep the newer half */
@@ -48,14 +51,62 @@ static void serial_read(struct target *t) {
         serial_append(t, bytes, (size_t)n);
 }
 
+static void reap(pid_t pid, int *status) {
+    kill(pid, SIGKILL);
+    while (waitpid(pid, status, 0) < 0 && errno == EINTR)
+        ;
+}
+
+/* All processes but one that has ended. */
+static void end_rest(struct target *t) {
+    for (size_t i = 0; i < TARGET_APPS_MAX; i++)
+        if (t->others[i] > 0)
+            reap(t->others[i], NULL);
+    memset(t->others, 0, sizeof t->others);
+}
+
+/* What runs beside the first app has ended, too. */
+static void look_at_others(struct target *t) {
+    for (size_t i = 0; i < TARGET_APPS_MAX; i++) {
+        if (t->others[i] <= 0 || waitpid(t->others[i], &t->exit_status, WNOHANG) != t->others[i])
+            continue;
+        snprintf(t->ended, sizeof t->ended, "%s",
+                 t->prices && i + 1 == t->app_count ? PRICED : t->settings.app);
+        t->others[i] = 0;
+        reap(t->pid, NULL);
+        t->pid = 0;
+        return;
+    }
+}
+
+/* Of a guest with several apps: the kernel's line about the first that has ended, or NULL. */
+static const char *ended_in_guest(const struct target *t) {
+    if (!t->serial_log || profiler_target_is_process(t) || t->app_count + t->prices < 2)
+        return NULL;
+    for (const char *line = t->serial_log; (line = profiler_serial_find(line, APP_LINE));
+         line = strchr(line, '\n')) {
+        const char *words = strchr(line + strlen(APP_LINE), ' ');
+        if (words && strncmp(words, " ended: ", 8) == 0)
+            return line;
+    }
+    return NULL;
+}
+
 int target_pump(struct target *t, int *status) {
     if (t->pid > 0) {
         serial_read(t);
         if (t->serial_log && profiler_serial_find(t->serial_log, GIVEN_UP))
             kill(t->pid, SIGKILL); /* QEMU would keep the dead machine for a debugger */
-        if (waitpid(t->pid, &t->exit_status, WNOHANG) == t->pid) {
-            serial_read(t);
+        if (waitpid(t->pid, &t->exit_status, WNOHANG) == t->pid)
             t->pid = 0;
+        else if (ended_in_guest(t)) {
+            reap(t->pid, &t->exit_status);
+            t->pid = 0;
+        } else
+            look_at_others(t);
+        if (t->pid == 0) {
+            end_rest(t);
+            serial_read(t);
         }
     }
     if (t->pid > 0)
@@ -71,21 +122,44 @@ bool profiler_target_is_process(const struct target *t) {
     return floor && !floor->guest;
 }
 
-void profiler_target_ended(const struct target *t, char *why, size_t why_bytes) {
-    char meaning[96], last[160];
+/* The last that an app said itself, in a log that several write; else the last line of all. */
+static void last_words(const struct target *t, const char *app, char *last, size_t bytes) {
+    const char *log = t->serial_log ? t->serial_log : "";
+    char prefix[TRIAL_NAME_BYTES + 2];
 
-    if (profiler_target_is_process(t))
-        profiler_process_exit_text(t->settings.app, t->exit_status, meaning, sizeof meaning);
-    else
+    last[0] = '\0';
+    if (app[0]) {
+        snprintf(prefix, sizeof prefix, "%.*s:", (int)TRIAL_NAME_BYTES - 1, app);
+        profiler_serial_last_of(log, prefix, last, bytes);
+    }
+    if (!last[0])
+        profiler_serial_last(log, last, bytes);
+}
+
+void profiler_target_ended(const struct target *t, char *why, size_t why_bytes) {
+    char meaning[96], last[160], app[TRIAL_NAME_BYTES];
+    const char *line = ended_in_guest(t);
+
+    snprintf(app, sizeof app, "%s", t->ended);
+    if (profiler_target_is_process(t)) {
+        profiler_process_exit_text(app[0] ? app : t->settings.app, t->exit_status, meaning,
+                                   sizeof meaning);
+    } else if (line) {
+        line += strlen(APP_LINE);
+        snprintf(app, sizeof app, "%.*s", (int)strcspn(line, " "), line);
+        snprintf(meaning, sizeof meaning, "%.*s", (int)strcspn(line, "\n"), line);
+    } else {
         profiler_qemu_exit_text(t->exit_status, meaning, sizeof meaning);
+    }
     if (t->serial_log && profiler_serial_find(t->serial_log, GIVEN_UP))
         snprintf(meaning, sizeof meaning, "KVM gave the machine up (" GIVEN_UP ")");
-    profiler_serial_last(t->serial_log ? t->serial_log : "", last, sizeof last);
+    last_words(t, app, last, sizeof last);
     snprintf(why, why_bytes, "%s%s%s", meaning, last[0] ? "; it last said: " : "", last);
 }
 
-int profiler_target_wait(struct target *t, const char *prefix, double timeout_seconds,
-                         volatile const int *stop, char *why, size_t why_bytes) {
+int profiler_target_wait(struct target *t, const char *prefix, uint32_t lines,
+                         double timeout_seconds, volatile const int *stop, char *why,
+                         size_t why_bytes) {
     double deadline_s = profiler_now_s() + timeout_seconds;
     char last[160];
 
@@ -93,7 +167,7 @@ int profiler_target_wait(struct target *t, const char *prefix, double timeout_se
         if (stop && *stop)
             return profiler_fail(why, why_bytes, "stopped");
         int ended = target_pump(t, NULL);
-        if (t->serial_log && profiler_serial_find(t->serial_log, prefix))
+        if (t->serial_log && profiler_serial_count(t->serial_log, prefix) >= lines)
             return 0;
         if (ended) {
             profiler_target_ended(t, why, why_bytes);
@@ -125,38 +199,58 @@ static int start_spinner(struct target *t, char *why, size_t why_bytes) {
 
 /* W and kick mean something on this floor, or are 0. */
 static int check_settings(const struct profiler_floor *floor, const struct trial_settings *s,
-                          char *why, size_t why_bytes) {
+                          uint32_t apps, bool prices, char *why, size_t why_bytes) {
     if (!floor)
         return profiler_fail(why, why_bytes, "no such floor: %s", s->target);
     if (!floor->adapts && (s->delay_us != 0 || s->kick != NOM_KICK_NATURAL))
         return profiler_fail(why, why_bytes, "%s has no batching: W is 0 there, the kick natural",
                              floor->name);
+    if (!floor->adapts && (apps > 1 || prices))
+        return profiler_fail(why, why_bytes, "%s runs one app, which knows no prices", floor->name);
+    if (apps > TARGET_APPS_MAX)
+        return profiler_fail(why, why_bytes, "%u apps are more than %u", apps, TARGET_APPS_MAX);
     return 0;
+}
+
+static int wait_ready(struct target *t, double timeout_seconds, volatile const int *stop, char *why,
+                      size_t why_bytes) {
+    double begun_s = profiler_now_s();
+    char ready[TRIAL_NAME_BYTES + 16];
+
+    snprintf(ready, sizeof ready, "%s: ready", t->settings.app);
+    if (profiler_target_wait(t, ready, t->app_count, timeout_seconds, stop, why, why_bytes) != 0)
+        return -1;
+    double left_s = timeout_seconds - (profiler_now_s() - begun_s);
+    return t->prices ? profiler_target_wait(t, PRICED ": ready", 1, left_s > 1 ? left_s : 1, stop,
+                                            why, why_bytes)
+                     : 0;
 }
 
 int target_start(struct target *t, const struct profiler_paths *paths,
                  const struct trial_settings *s, const struct target_options *options,
                  volatile const int *stop, char *why, size_t why_bytes) {
     const struct profiler_floor *floor = profiler_floor_find(s->target);
-    char ready[TRIAL_NAME_BYTES + 16];
     bool foreign = floor && floor->guest && !floor->adapts;
     double timeout_seconds = options && options->ready_timeout_seconds > 0
                                  ? options->ready_timeout_seconds
                              : foreign ? BOOT_TIMEOUT_SECONDS
                                        : READY_TIMEOUT_SECONDS;
-    int held[2] = {-1, -1};
+    int held[PROFILER_HELD_MAX];
 
+    for (size_t i = 0; i < PROFILER_HELD_MAX; i++)
+        held[i] = -1;
     memset(t, 0, sizeof *t);
     t->serial_fd = t->home_netns = -1;
     t->settings = *s;
-    snprintf(ready, sizeof ready, "%s: ready", s->app);
-    int result = check_settings(floor, s, why, why_bytes);
+    t->app_count = options && options->apps ? options->apps : 1;
+    t->prices = options && options->prices;
+    int result = check_settings(floor, s, t->app_count, t->prices, why, why_bytes);
     if (result == 0)
         result = floor->guest ? profiler_guest_start(t, paths, held, why, why_bytes)
                               : profiler_process_start(t, paths, why, why_bytes);
     if (result == 0)
-        result = profiler_target_wait(t, ready, timeout_seconds, stop, why, why_bytes);
-    for (size_t i = 0; i < 2; i++)
+        result = wait_ready(t, timeout_seconds, stop, why, why_bytes);
+    for (size_t i = 0; i < PROFILER_HELD_MAX; i++)
         if (held[i] >= 0)
             close(held[i]);
     if (result != 0)
@@ -170,12 +264,11 @@ void target_stop(struct target *t) {
     if (t->spinner > 0)
         load_spinner_stop(t->spinner);
     t->spinner = 0;
-    if (t->pid > 0) {
-        kill(t->pid, SIGKILL);
-        while (waitpid(t->pid, &t->exit_status, 0) < 0 && errno == EINTR)
-            ;
-        t->pid = 0;
-    }
+    if (t->pid > 0)
+        reap(t->pid, &t->exit_status);
+    t->pid = 0;
+    end_rest(t);
+    profiler_provider_stop(&t->provider);
     if (t->serial_fd >= 0)
         close(t->serial_fd);
     t->serial_fd = -1;

@@ -3,7 +3,7 @@
  * evidence alone, never on its result.
  *
  * Others' use is what all cores did less what the target, the client, the spinner and this process
- * did. The client is a process group that its first process leads. Steal counts: another machine
+ * did. A client is a process group that its first process leads. Steal counts: another machine
  * used our core. A process that is gone counts as 0 from then on; callers sample while theirs live.
  */
 #include "profiler/internal.h"
@@ -76,15 +76,22 @@ static double machine_busy_s(void) {
     return (user + nice_ + system + steal) / (double)sysconf(_SC_CLK_TCK);
 }
 
-void profiler_usage_sample(const struct target *t, pid_t client, struct profiler_usage *u) {
+void profiler_usage_sample(const struct target *t, uint32_t app, const pid_t *clients, size_t count,
+                           struct profiler_usage *u) {
+    const char *interface = t->apps[app].interface;
+
     u->at_s = profiler_now_s();
     u->busy_s = machine_busy_s();
     u->guest_s = process_cpu_s(t->pid);
+    for (size_t i = 0; i < TARGET_APPS_MAX; i++)
+        u->guest_s += process_cpu_s(t->others[i]);
     u->vcpu_s = profiler_target_is_process(t) ? u->guest_s : vcpu_cpu_s(t->pid);
-    u->client_s = group_cpu_s(client);
-    u->own_s = process_cpu_s(getpid());
+    u->client_s = 0;
+    for (size_t i = 0; i < count; i++)
+        u->client_s += group_cpu_s(clients[i]);
+    u->own_s = process_cpu_s(getpid()) + process_cpu_s(t->provider.pid);
     u->spinner_s = process_cpu_s(t->spinner);
-    u->wire_bytes = t->interface[0] ? profiler_interface_rx_bytes(t->interface) : -1;
+    u->wire_bytes = interface[0] ? profiler_interface_rx_bytes(interface) : -1;
 }
 
 double profiler_usage_other(const struct profiler_usage *from, const struct profiler_usage *to) {

@@ -2,9 +2,9 @@
  * The network of a trial whose app is a process: a pair of virtual Ethernet ends, each in a network
  * namespace of its own that has no name.
  *
- *   client: PROFILER_INTERFACE, 10.77.0.1 ----- PROFILER_APP_INTERFACE: the app
+ *   client: nomN, 10.77.N.1 ----- PROFILER_APP_INTERFACE: the app
  *
- * The app's end has an address (10.77.0.2) where the app uses Linux's sockets, and none where it
+ * The app's end has an address (10.77.N.2) where the app uses Linux's sockets, and none where it
  * brings its own stack. Neither end sends frames longer than its MTU or merges received ones, as on
  * a wire. The client's namespace is the caller's, the app's belongs to whoever has it open; the
  * pair goes with the first of the two namespaces.
@@ -33,11 +33,11 @@ int profiler_ip_find(char *path, size_t bytes, char *why, size_t why_bytes) {
     return profiler_fail(why, why_bytes, "ip is not installed (Debian package iproute2)");
 }
 
-static int make_pair(int app_netns_fd, char *why, size_t why_bytes) {
+static int make_pair(const char *name, int app_netns_fd, char *why, size_t why_bytes) {
     char path[512], other[40], text[256];
-    const char *argv[] = {path,   "link", "add",  PROFILER_INTERFACE,     "type",
-                          "veth", "peer", "name", PROFILER_APP_INTERFACE, "netns",
-                          other,  NULL};
+    const char *argv[] = {
+        path,    "link", "add", name, "type", "veth", "peer", "name", PROFILER_APP_INTERFACE,
+        "netns", other,  NULL};
     const struct profiler_spawn ip = {.argv = argv, .core = -1, .keep = {app_netns_fd}};
 
     snprintf(other, sizeof other, "/proc/self/fd/%d", app_netns_fd);
@@ -105,8 +105,8 @@ static int open_sysfs(void) {
     return tree;
 }
 
-bool profiler_rps_set(int core) {
-    char mask[16 + CPU_SETSIZE / 32 * 9];
+bool profiler_rps_set(uint32_t network, int core) {
+    char mask[16 + CPU_SETSIZE / 32 * 9], path[64];
     int written = -1, used, sysfs = open_sysfs();
 
     if (sysfs < 0)
@@ -114,8 +114,8 @@ bool profiler_rps_set(int core) {
     used = snprintf(mask, sizeof mask, "%x", 1u << core % 32);
     for (int i = 0; i < core / 32 && i < CPU_SETSIZE / 32; i++)
         used += snprintf(mask + used, sizeof mask - (size_t)used, ",00000000");
-    int fd = openat(sysfs, "class/net/" PROFILER_INTERFACE "/queues/rx-0/rps_cpus",
-                    O_WRONLY | O_CLOEXEC);
+    snprintf(path, sizeof path, "class/net/nom%u/queues/rx-0/rps_cpus", network);
+    int fd = openat(sysfs, path, O_WRONLY | O_CLOEXEC);
     if (fd >= 0) {
         written = (int)write(fd, mask, (size_t)used);
         close(fd);
@@ -125,33 +125,51 @@ bool profiler_rps_set(int core) {
 }
 
 /* From the client's namespace, with the app's open. */
-static int connect_both(int client_fd, int app_fd, bool addressed, char *why, size_t why_bytes) {
-    if (make_pair(app_fd, why, why_bytes) != 0 ||
-        set_up(PROFILER_INTERFACE, PROFILER_HOST_IP, why, why_bytes) != 0)
+static int connect_both(uint32_t network, int client_fd, int app_fd, bool addressed, char *why,
+                        size_t why_bytes) {
+    char name[16], host_ip[PROFILER_IP_BYTES], app_ip[PROFILER_IP_BYTES];
+    profiler_interface_name(network, name);
+    profiler_host_ip(network, host_ip);
+    profiler_guest_ip(network, app_ip);
+    if (make_pair(name, app_fd, why, why_bytes) != 0 || set_up(name, host_ip, why, why_bytes) != 0)
         return -1;
     if (setns(app_fd, CLONE_NEWNET) != 0)
         return profiler_fail(why, why_bytes, "cannot change namespaces: %s", strerror(errno));
-    int result =
-        set_up(PROFILER_APP_INTERFACE, addressed ? PROFILER_GUEST_IP : NULL, why, why_bytes);
+    int result = set_up(PROFILER_APP_INTERFACE, addressed ? app_ip : NULL, why, why_bytes);
     if (result == 0)
         result = wait_for_carrier(PROFILER_APP_INTERFACE, why, why_bytes);
     if (setns(client_fd, CLONE_NEWNET) != 0)
         return profiler_fail(why, why_bytes, "cannot change namespaces: %s", strerror(errno));
-    return result == 0 ? wait_for_carrier(PROFILER_INTERFACE, why, why_bytes) : -1;
+    return result == 0 ? wait_for_carrier(name, why, why_bytes) : -1;
 }
 
-int profiler_veth_enter(int *home, bool addressed, int *app_netns_fd, char *why, size_t why_bytes) {
-    *app_netns_fd = -1;
-    if (profiler_namespace_enter(home, why, why_bytes) != 0)
+/* A namespace that nobody is in. Its descriptor, or -1. */
+static int make_namespace(int client_fd, char *why, size_t why_bytes) {
+    if (profiler_namespace_fresh(why, why_bytes) != 0)
         return -1;
-    int app_fd = open(NAMESPACE, O_RDONLY | O_CLOEXEC), client_fd = -1;
-    int result = profiler_fail(why, why_bytes, "cannot open a network namespace");
-    if (app_fd >= 0 && profiler_namespace_fresh(why, why_bytes) == 0)
-        client_fd = open(NAMESPACE, O_RDONLY | O_CLOEXEC);
-    if (client_fd >= 0)
-        result = connect_both(client_fd, app_fd, addressed, why, why_bytes);
-    if (client_fd >= 0)
-        close(client_fd);
+    int fd = open(NAMESPACE, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        profiler_fail(why, why_bytes, "cannot open a network namespace: %s", strerror(errno));
+    if (setns(client_fd, CLONE_NEWNET) == 0)
+        return fd;
+    profiler_fail(why, why_bytes, "cannot change namespaces: %s", strerror(errno));
+    if (fd >= 0)
+        close(fd);
+    return -1;
+}
+
+int profiler_veth_add(uint32_t network, bool addressed, int *app_netns_fd, char *why,
+                      size_t why_bytes) {
+    int client_fd = open(NAMESPACE, O_RDONLY | O_CLOEXEC), app_fd = -1, result = -1;
+
+    *app_netns_fd = -1;
+    if (client_fd < 0)
+        return profiler_fail(why, why_bytes, "cannot open a network namespace: %s",
+                             strerror(errno));
+    app_fd = make_namespace(client_fd, why, why_bytes);
+    if (app_fd >= 0)
+        result = connect_both(network, client_fd, app_fd, addressed, why, why_bytes);
+    close(client_fd);
     if (result == 0)
         *app_netns_fd = app_fd;
     else if (app_fd >= 0)

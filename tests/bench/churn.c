@@ -14,7 +14,7 @@ double bench_rate(const struct target *target, uint32_t connections, bool keep_a
                   uint64_t requests_max) {
     const struct trial_settings *s = &target->settings;
     struct load load;
-    struct load_config config = {.server = target->service,
+    struct load_config config = {.server = target->apps[0].service,
                                  .connections = connections,
                                  .warmup_seconds = requests_max ? 0 : s->warmup_seconds,
                                  .seconds = requests_max ? RUN_SECONDS_MAX : s->seconds,

@@ -55,7 +55,7 @@ static int check_all(const int *fd, size_t n) {
 }
 
 static double beside(const struct target *target, int *fd) {
-    if (open_all(fd, BENCH_IDLE_CONNECTIONS, &target->service) != 0)
+    if (open_all(fd, BENCH_IDLE_CONNECTIONS, &target->apps[0].service) != 0)
         return -1;
     double rate = bench_rate(target, BENCH_IDLE_BUSY, true, 0);
     if (check_all(fd, BENCH_IDLE_CONNECTIONS) != 0)

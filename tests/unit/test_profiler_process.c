@@ -207,7 +207,7 @@ static void test_no_leaks(void **state) {
         snprintf(pid, sizeof pid, "%d", (int)target.pid);
         ino_t client = namespace_of("thread-self"), app = namespace_of(pid);
         assert_true(client != home && app != home && client != app);
-        assert_true(profiler_interface_rx_bytes(target.interface) >= 0);
+        assert_true(profiler_interface_rx_bytes(target.apps[0].interface) >= 0);
         assert_int_equal(sched_getaffinity(target.pid, sizeof set, &set), 0);
         assert_true(settings.vcpu_core < 0 ||
                     (CPU_COUNT(&set) == 1 && CPU_ISSET((size_t)settings.vcpu_core, &set)));

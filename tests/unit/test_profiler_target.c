@@ -181,7 +181,7 @@ static void test_tap(void **state) {
     if (target_start(&target, &paths, &settings, NULL, NULL, why, sizeof why) != 0)
         fail_msg("%s", why);
     assert_true(namespace_id() != home);
-    assert_true(profiler_interface_rx_bytes(target.interface) >= 0);
+    assert_true(profiler_interface_rx_bytes(target.apps[0].interface) >= 0);
     target_stop(&target);
     assert_true(namespace_id() == home);
     assert_true(profiler_interface_rx_bytes(PROFILER_INTERFACE) < 0);
