@@ -110,6 +110,8 @@ static int fits(const struct compare_options *o, const struct kinds *k) {
         return out_fail(NOMCTL_USAGE, "--accel: none of these floors is a guest");
     if (!k->guest && strcmp(o->measure.network, "auto") != 0)
         return out_fail(NOMCTL_USAGE, "--network: none of these floors is a guest");
+    if (!k->guest && o->measure.vcpus)
+        return out_fail(NOMCTL_USAGE, "--vcpus: none of these floors is a guest");
     if (!k->process && o->measure.rps_core != RPS_AUTO)
         return out_fail(NOMCTL_USAGE, "--rps-core: all of these floors are guests");
     if (!k->osv && (o->kernel || o->image))

@@ -32,6 +32,7 @@ enum {
     KEY_PATH,
     KEY_NO_SPINNER,
     KEY_RPS_CORE,
+    KEY_VCPUS,
 };
 
 const struct argp_option measure_argp_options[] = {
@@ -40,6 +41,9 @@ const struct argp_option measure_argp_options[] = {
     {"network", KEY_NETWORK, "NETWORK", 0,
      "of a guest: tap (a network namespace of its own), user (QEMU's), or auto (default): tap if "
      "possible",
+     0},
+    {"vcpus", KEY_VCPUS, "N", 0,
+     "of a guest: virtual processors (default: 1; in a run one for each app and one for priced)",
      0},
     {"path", KEY_PATH, "PATH", 0, "what is requested (default: /)", 0},
     {"no-spinner", KEY_NO_SPINNER, 0, 0, "let the client's core fall asleep", 0},
@@ -89,6 +93,15 @@ static int rps_core(const char *value, int32_t *core) {
     return NOMCTL_OK;
 }
 
+static int vcpus(const char *value, uint32_t *to) {
+    char why[WHY_BYTES];
+    uint64_t n;
+    if (list_integer("--vcpus", value, 1, VCPUS_MAX, &n, why, sizeof why))
+        return out_fail(NOMCTL_USAGE, "%s", why);
+    *to = (uint32_t)n;
+    return NOMCTL_OK;
+}
+
 bool measure_set(struct measure_options *o, int key, const char *value, int *code) {
     static const char *const accels[] = {"auto", "kvm", "tcg", NULL},
                              *const networks[] = {"auto", "tap", "user", NULL},
@@ -104,6 +117,8 @@ bool measure_set(struct measure_options *o, int key, const char *value, int *cod
         *code = one_of("client", value, clients, &o->client);
     else if (key == KEY_RPS_CORE)
         *code = rps_core(value, &o->rps_core);
+    else if (key == KEY_VCPUS)
+        *code = vcpus(value, &o->vcpus);
     else if (key == KEY_NO_SPINNER)
         o->no_spinner = true;
     else if (key == KEY_PATH) {
@@ -150,6 +165,8 @@ int measure_floor(const struct measure_options *o, const struct profiler_paths *
     snprintf(s->path, sizeof s->path, "%s", o->path ? o->path : app_find(o->app)->path);
     if (o->no_spinner)
         s->spinner = false;
+    if (floor->guest && o->vcpus)
+        s->vcpus = o->vcpus;
     if (!floor->guest && o->rps_core != RPS_AUTO)
         s->rps_core = o->rps_core;
     return NOMCTL_OK;
@@ -165,6 +182,9 @@ static int fits(const struct measure_options *o, const struct profiler_floor *fl
                         floor->name);
     if (!floor->guest && strcmp(o->network, "auto") != 0)
         return out_fail(NOMCTL_USAGE, "--network: %s is a process, whose network is a veth",
+                        floor->name);
+    if (!floor->guest && o->vcpus)
+        return out_fail(NOMCTL_USAGE, "--vcpus: %s is a process, which has no virtual processors",
                         floor->name);
     return NOMCTL_OK;
 }

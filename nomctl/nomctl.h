@@ -190,12 +190,14 @@ struct app_info {
 /* The app of this name, or NULL after out_error has listed those there are. */
 const struct app_info *app_find(const char *name);
 
-#define RPS_AUTO (-2) /* rps_core: as the profiler thinks best */
+#define RPS_AUTO  (-2) /* rps_core: as the profiler thinks best */
+#define VCPUS_MAX 16
 
 struct measure_options {
     const char *app, *accel, *network, *client, *path;
     const struct profiler_floor *floor; /* NULL: auto */
     int32_t rps_core;                   /* or -1: none, or RPS_AUTO */
+    uint32_t vcpus;                     /* 0: as many as the command needs */
     bool no_spinner;
 };
 extern const struct argp_option measure_argp_options[];

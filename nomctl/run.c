@@ -1,34 +1,51 @@
 /*
- * nomctl run: an app serves, with a table that it follows or with W fixed, while price and load
- * change; each phase is measured, stored, shown and counted.
+ * nomctl run: an app serves, or several do, with a table that it follows or with W fixed, while
+ * price and load change; each phase is measured, stored, shown and counted.
  */
 #include "nomctl/run.h"
 #include "runtime/econ/econ.h"
 #include <stdlib.h>
 #include <string.h>
 
-enum { KEY_TABLE = 0x8001, KEY_DELAY, KEY_KICK, KEY_PRICE, KEY_LOAD, KEY_SECONDS, KEY_UTILITY };
+enum {
+    KEY_TABLE = 0x8001,
+    KEY_DELAY,
+    KEY_KICK,
+    KEY_PRICE,
+    KEY_LOAD,
+    KEY_SECONDS,
+    KEY_UTILITY,
+    KEY_APPS
+};
 
 struct run_options {
     struct measure_options measure;
-    const char *table, *price, *load;
+    const char *tables[RUN_APPS_MAX], *price, *load;
     double delay_us, seconds;
     uint32_t kick;
-    struct nom_utility utility;
-    bool has_delay, has_kick, has_utility;
+    struct nom_utility utilities[RUN_APPS_MAX];
+    size_t table_count, utility_count; /* 1: for all apps */
+    uint64_t apps;
+    bool has_delay, has_kick;
 };
 
 static const struct argp_option options[] = {
     MEASURE_OPTION_ON,
+    {"apps", KEY_APPS, "N", 0,
+     "run the app N times, at most 4, each on a NIC of its own, in one guest or as processes", 0},
     {"table", KEY_TABLE, "FILE", 0,
-     "the table to follow (default: built from the newest profile on this floor)", 0},
+     "the table to follow (default: built from the newest profile on this floor); given once for "
+     "all apps, or once for each",
+     0},
     {"delay", KEY_DELAY, "W", 0, "no table: W fixed, in us", 0},
     {"kick", KEY_KICK, "KICK", 0, "with --delay 0: natural (default) or strict", 0},
     {"price", KEY_PRICE, "LIST", 0, "of outbound traffic, $/Gbit: 10, or 1,10@5s (default: 1)", 0},
     {"load", KEY_LOAD, "LIST", 0,
      "single, many or a number of connections: many,single@5s (default: many)", 0},
     {"seconds", KEY_SECONDS, "S", 0, "how long in all (default: 10)", 0},
-    {"utility", KEY_UTILITY, "UTILITY", 0, "instead of the table's, as in nomctl table --help", 0},
+    {"utility", KEY_UTILITY, "UTILITY", 0,
+     "instead of the table's, as in nomctl table --help; given once for all apps, or once for each",
+     0},
     {0},
 };
 
@@ -43,8 +60,13 @@ static int set(void *context, int key, unsigned index, const char *value) {
     case ARGP_KEY_ARG:
         o->measure.app = value;
         break;
+    case KEY_APPS:
+        rc = list_integer("--apps", value, 1, RUN_APPS_MAX, &o->apps, why, sizeof why);
+        break;
     case KEY_TABLE:
-        o->table = value;
+        if (o->table_count == RUN_APPS_MAX)
+            return out_fail(NOMCTL_USAGE, "--table: given more than %u times", RUN_APPS_MAX);
+        o->tables[o->table_count++] = value;
         break;
     case KEY_DELAY:
         rc = list_number("--delay", value, 0, NOM_DELAY_US_MAX, &o->delay_us, why, sizeof why);
@@ -66,8 +88,9 @@ static int set(void *context, int key, unsigned index, const char *value) {
         rc = list_number("--seconds", value, 0.1, 86400, &o->seconds, why, sizeof why);
         break;
     case KEY_UTILITY:
-        rc = tuner_utility_parse(value, &o->utility, why, sizeof why);
-        o->has_utility = true;
+        if (o->utility_count == RUN_APPS_MAX)
+            return out_fail(NOMCTL_USAGE, "--utility: given more than %u times", RUN_APPS_MAX);
+        rc = tuner_utility_parse(value, &o->utilities[o->utility_count++], why, sizeof why);
         break;
     }
     return rc ? out_fail(NOMCTL_USAGE, "%s", why) : NOMCTL_OK;
@@ -78,15 +101,18 @@ const struct command run_command = {
     .summary = "run an app that follows price and load, and count its profit",
     .arguments = "APP",
     .notes =
-        "A phase lasts from one change of price or load to the next; all of it counts, also the "
-        "time that the app takes to notice. Profit is what users pay for the replies, at the "
-        "latency and jitter measured, less the price of the bits sent. While it runs, nomctl "
-        "deploy can load another table.\n\n"
+        "nomctl plays the provider: the price daemon, priced, asks it over HTTP and puts the price "
+        "on the board, where the apps find it. A phase lasts from one change of price or load to "
+        "the next, and begins when the apps report its price; how many ms that took is shown. "
+        "Profit is what users pay for the replies, at the latency and jitter measured, less the "
+        "price of the bits sent. While it runs, nomctl deploy can load another table.\n\n"
         "Examples:\n"
         "  nomctl run nhttpd --price 1,10@5s\n"
         "  nomctl run nhttpd --table nhttpd.table --load many,single@5s --seconds 10\n"
         "  nomctl run nhttpd --on hosted --load many,single@5s\n"
-        "  nomctl run nhttpd --delay 12 --price 1,10@5s --json",
+        "  nomctl run nhttpd --delay 12 --price 1,10@5s --json\n"
+        "  nomctl run nhttpd --apps 2 --utility penalty --utility refund:beta=90000 \\\n"
+        "      --price 1,10@5s",
     .arguments_least = 1,
     .arguments_most = 1,
     .has_json = true,
@@ -96,29 +122,17 @@ const struct command run_command = {
     .set = set,
 };
 
-/* The table named, or one built from the database; none with --delay. */
-static int find_table(const struct run_options *o, const struct trial_settings *s,
-                      struct store *store, struct run *run) {
-    struct store_session profile;
-    int code;
-    if (o->has_delay)
-        return NOMCTL_OK;
-    if (o->table) {
-        run->table_from = o->table;
-    } else {
-        code = database_session(store, 0, s->app, s->target, s->accel, &profile);
-        if (!code)
-            code = database_table(store, &profile, &run->utility, &run->table);
-        if (code)
-            return code;
-        run->table_from = "database";
-    }
-    const struct nom_table_header *h = run->table.header;
+/* The one of an app among values given once for all or once for each. */
+static size_t of_app(size_t count, uint32_t app) {
+    return count > 1 ? app : 0;
+}
+
+/* That a table fits the app; says so where it was measured elsewhere. An exit code. */
+static int check_table(const struct trial_settings *s, const struct run_app *app) {
+    const struct nom_table_header *h = app->table.header;
     if (strcmp(h->app, s->app) != 0)
-        return out_fail(NOMCTL_USAGE, "%s: a table of %s, not of %s", run->table_from, h->app,
+        return out_fail(NOMCTL_USAGE, "%s: a table of %s, not of %s", app->table_from, h->app,
                         s->app);
-    if (!o->has_utility)
-        run->utility = h->utility;
     char there[FLOOR_TEXT_BYTES], here[FLOOR_TEXT_BYTES];
     if (strcmp(h->target, s->target) != 0 || strcmp(h->accel, s->accel) != 0)
         out_note("the table was measured on %s; this run is on %s",
@@ -128,21 +142,46 @@ static int find_table(const struct run_options *o, const struct trial_settings *
     return NOMCTL_OK;
 }
 
+/* The tables named, or built from the database; none with --delay. */
+static int find_tables(const struct run_options *o, const struct trial_settings *s,
+                       struct store *store, struct run *run) {
+    struct store_session profile;
+    int code = NOMCTL_OK;
+    if (o->has_delay)
+        return NOMCTL_OK;
+    if (!o->table_count)
+        code = database_session(store, 0, s->app, s->target, s->accel, &profile);
+    for (uint32_t i = 0; i < run->app_count && !code; i++) {
+        struct run_app *app = &run->apps[i];
+        app->table_from = o->table_count ? o->tables[of_app(o->table_count, i)] : "database";
+        if (!o->table_count)
+            code = database_table(store, &profile, &app->utility, &app->table);
+        if (!code && (i == 0 || o->table_count > 1))
+            code = check_table(s, app);
+        if (!code && !app->own_utility)
+            app->utility = app->table.header->utility;
+    }
+    return code;
+}
+
 static int go(const struct run_options *o, const struct common *common, struct run *run,
               struct store *store, int argc, char **argv) {
     struct measure m;
     int code = measure_prepare(&o->measure, &m);
     if (!code)
-        code = find_table(o, &m.settings, store, run);
+        code = find_tables(o, &m.settings, store, run);
     if (code)
         return code;
     m.settings.delay_us = o->delay_us;
     m.settings.kick = o->kick;
     m.settings.warmup_seconds = 0;
+    if (profiler_floor_find(m.settings.target)->guest &&
+        !o->measure.vcpus) /* a core for each app, and for the price daemon */
+        m.settings.vcpus = run->app_count + 1;
     code = measure_session(store, &m, "run", 0, argc, argv, &run->session);
     if (code)
         return code;
-    code = run_serve(run, &m, store, o->has_utility, common->json);
+    code = run_serve(run, &m, store, common->json);
     int error = store_session_end(store, run->session.id);
     if (error && code != NOMCTL_FAILED)
         return database_fail(store, error);
@@ -154,28 +193,56 @@ static int go(const struct run_options *o, const struct common *common, struct r
     return code ? code : shown;
 }
 
+/* Options against each other. An exit code. */
+static int fits(const struct run_options *o) {
+    if (o->has_delay && o->table_count)
+        return out_fail(NOMCTL_USAGE, "run: --table and --delay exclude each other");
+    if (o->has_kick && (!o->has_delay || o->delay_us > 0))
+        return out_fail(NOMCTL_USAGE, "run: --kick goes with --delay 0 only");
+    if (o->table_count > 1 && o->table_count != o->apps)
+        return out_fail(NOMCTL_USAGE, "--table: given %zu times, for %u app%s", o->table_count,
+                        (unsigned)o->apps, o->apps > 1 ? "s" : "");
+    if (o->utility_count > 1 && o->utility_count != o->apps)
+        return out_fail(NOMCTL_USAGE, "--utility: given %zu times, for %u app%s", o->utility_count,
+                        (unsigned)o->apps, o->apps > 1 ? "s" : "");
+    return NOMCTL_OK;
+}
+
+/* What is known of the apps before anything is measured. An exit code. */
+static int plan(const struct run_options *o, struct run *run) {
+    char why[WHY_BYTES];
+    run->seconds = o->seconds;
+    run->app_count = (uint32_t)o->apps;
+    if (run_plan(run, o->price, o->load, why, sizeof why))
+        return out_fail(NOMCTL_USAGE, "%s", why);
+    for (uint32_t i = 0; i < run->app_count; i++) {
+        struct run_app *app = &run->apps[i];
+        app->own_utility = o->utility_count > 0;
+        app->utility = app->own_utility ? o->utilities[of_app(o->utility_count, i)]
+                                        : econ_utility_default(NOM_UTILITY_PENALTY);
+        int code = o->table_count
+                       ? table_file_read(o->tables[of_app(o->table_count, i)], &app->table)
+                       : NOMCTL_OK;
+        if (code)
+            return code;
+    }
+    return NOMCTL_OK;
+}
+
 int run_main(int argc, char **argv) {
     static struct run run;
-    struct run_options o = {.price = "1", .load = "many", .seconds = 10};
+    struct run_options o = {.price = "1", .load = "many", .seconds = 10, .apps = 1};
     struct common common;
     struct store *store;
-    char why[WHY_BYTES];
     measure_defaults(&o.measure);
-    o.utility = econ_utility_default(NOM_UTILITY_PENALTY);
     int code = cli_parse(&run_command, argc, argv, &o, &common);
     if (code != CLI_RUN)
         return code;
     if (!app_find(o.measure.app))
         return NOMCTL_USAGE;
-    if (o.has_delay && o.table)
-        return out_fail(NOMCTL_USAGE, "run: --table and --delay exclude each other");
-    if (o.has_kick && (!o.has_delay || o.delay_us > 0))
-        return out_fail(NOMCTL_USAGE, "run: --kick goes with --delay 0 only");
-    run.seconds = o.seconds;
-    run.utility = o.utility;
-    if (run_plan(&run, o.price, o.load, why, sizeof why))
-        return out_fail(NOMCTL_USAGE, "%s", why);
-    code = o.table ? table_file_read(o.table, &run.table) : NOMCTL_OK;
+    code = fits(&o);
+    if (!code)
+        code = plan(&o, &run);
     if (code)
         return code;
     if (profiler_session(&code) > 0)
@@ -186,6 +253,7 @@ int run_main(int argc, char **argv) {
         code = go(&o, &common, &run, store, argc, argv);
         store_close(store);
     }
-    free(run.table.bytes);
+    for (uint32_t i = 0; i < run.app_count; i++)
+        free(run.apps[i].table.bytes);
     return code;
 }

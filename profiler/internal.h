@@ -198,8 +198,6 @@ int profiler_guest_boot(struct target *t, const struct profiler_qemu *qemu, char
                         size_t why_bytes);
 /* What an exit status of an app's process means, in words. */
 void profiler_process_exit_text(const char *app, int status, char *text, size_t bytes);
-/* Why a target that target_pump found ended did so: its status in words, and its last line. */
-void profiler_target_ended(const struct target *t, char *why, size_t why_bytes);
 /* Waits until so many lines begin with prefix. 0, or -1 with why: it ended, time is up, or *stop.
  */
 int profiler_target_wait(struct target *t, const char *prefix, uint32_t lines,

@@ -122,7 +122,7 @@ static int run(struct phase *phase, volatile const int *stop) {
         if (stop && *stop)
             return fail_all(phase, TRIAL_ABORTED, "stopped");
         if (target_pump(phase->target, NULL) != 0) {
-            profiler_target_ended(phase->target, why, sizeof why);
+            target_ended_text(phase->target, why, sizeof why);
             return fail_all(phase, TRIAL_FAILED, why);
         }
         over = 0;

@@ -155,6 +155,11 @@ int target_start(struct target *t, const struct profiler_paths *paths,
 /* Reads what it has printed, without waiting. 0, or -1 if QEMU or process has ended (its exit in
  * *status if not NULL); a machine that its accelerator has given up is ended here. */
 int target_pump(struct target *t, int *status);
+/* Why a target that target_pump found ended did so: its status in words, and its last line. */
+void target_ended_text(const struct target *t, char *why, size_t why_bytes);
+/* The last line that an app has printed of its own, as it begins "APP:"; where there is none, the
+ * last of all; "" without any. */
+void target_last_words(const struct target *t, const char *app, char *line, size_t bytes);
 /* Ends QEMU or process, and spinner; closes and frees all, goes back to the namespace it came from.
  * Harmless on a target already stopped. */
 void target_stop(struct target *t);

@@ -122,8 +122,7 @@ bool profiler_target_is_process(const struct target *t) {
     return floor && !floor->guest;
 }
 
-/* The last that an app said itself, in a log that several write; else the last line of all. */
-static void last_words(const struct target *t, const char *app, char *last, size_t bytes) {
+void target_last_words(const struct target *t, const char *app, char *last, size_t bytes) {
     const char *log = t->serial_log ? t->serial_log : "";
     char prefix[TRIAL_NAME_BYTES + 2];
 
@@ -136,7 +135,7 @@ static void last_words(const struct target *t, const char *app, char *last, size
         profiler_serial_last(log, last, bytes);
 }
 
-void profiler_target_ended(const struct target *t, char *why, size_t why_bytes) {
+void target_ended_text(const struct target *t, char *why, size_t why_bytes) {
     char meaning[96], last[160], app[TRIAL_NAME_BYTES];
     const char *line = ended_in_guest(t);
 
@@ -153,7 +152,7 @@ void profiler_target_ended(const struct target *t, char *why, size_t why_bytes) 
     }
     if (t->serial_log && profiler_serial_find(t->serial_log, GIVEN_UP))
         snprintf(meaning, sizeof meaning, "KVM gave the machine up (" GIVEN_UP ")");
-    last_words(t, app, last, sizeof last);
+    target_last_words(t, app, last, sizeof last);
     snprintf(why, why_bytes, "%s%s%s", meaning, last[0] ? "; it last said: " : "", last);
 }
 
@@ -170,7 +169,7 @@ int profiler_target_wait(struct target *t, const char *prefix, uint32_t lines,
         if (t->serial_log && profiler_serial_count(t->serial_log, prefix) >= lines)
             return 0;
         if (ended) {
-            profiler_target_ended(t, why, why_bytes);
+            target_ended_text(t, why, why_bytes);
             return -1;
         }
         if (profiler_now_s() > deadline_s) {

@@ -128,7 +128,9 @@ static const struct store_field statistics_fields[] = {
 #define PHASE(since, kind, member)            PHASE_AS(since, kind, #member, member)
 static const struct store_field phase_fields[] = {
     PHASE(1, U32, phase),
+    PHASE(4, U32, app_number),
     PHASE(1, REAL, price_usd_per_gbit),
+    PHASE(4, REAL, price_noticed_us),
     PHASE(1, REAL, profit_usd_per_s),
     PHASE_AS(1, U32, "utility_kind", utility.kind),
     PHASE_AS(1, REAL, "alpha_usd_per_gbit", utility.alpha_usd_per_gbit),
@@ -202,9 +204,10 @@ static const char *const scripts[] = {
     "",
     /* 3: before it nothing had a veth */
     "UPDATE trial SET rps_core = -1;",
-    /* 4: before it the app always polled so long */
+    /* 4: before it the app always polled so long, and a run had one app */
     "UPDATE trial SET poll_us = 100000.0;"
-    "UPDATE trial_statistics SET poll_in_force_us = 100000.0;",
+    "UPDATE trial_statistics SET poll_in_force_us = 100000.0;"
+    "UPDATE phase SET app_number = 1;",
 };
 
 const struct store_schema store_schema = {

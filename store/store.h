@@ -70,9 +70,12 @@ int store_trials(struct store *store, int64_t session_id, int with_histograms,
 
 /* Phases of `nomctl run` and whatever else later work keeps: see store.c's schema. */
 struct store_phase {
-    int64_t trial_id; /* the phase's measurements are a trial of the session */
-    uint32_t phase;   /* from 0 */
+    int64_t trial_id;    /* the phase's measurements are a trial of the session */
+    uint32_t phase;      /* from 0 */
+    uint32_t app_number; /* from 1: each app of a run has its own measurements */
     double price_usd_per_gbit;
+    double price_noticed_us; /* from the provider's change to the app's report of it; not a number
+                                where the price stayed */
     double profit_usd_per_s;
     struct nom_utility utility;
 };

@@ -81,6 +81,58 @@ static void take_address(const char *interface, const char *ip) {
     close(fd);
 }
 
+static const char *board; /* of a process: a file with the price, or NULL */
+
+static double board_price(void) {
+    double price = 0;
+    int fd = board ? open(board, O_RDONLY | O_CLOEXEC) : -1;
+
+    if (fd >= 0 && pread(fd, &price, sizeof price, 0) != sizeof price)
+        price = 0;
+    if (fd >= 0)
+        close(fd);
+    return price;
+}
+
+/* What the provider says now; -1 if it does not. */
+static double ask_provider(const char *url) {
+    char ip[32], reply[1024];
+    int port, fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    double price = -1;
+    size_t n = 0;
+    ssize_t got;
+
+    if (sscanf(url, "http://%31[0-9.]:%d/", ip, &port) != 2)
+        exit(9);
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
+    inet_pton(AF_INET, ip, &address.sin_addr);
+    if (connect(fd, (struct sockaddr *)&address, sizeof address) == 0 &&
+        dprintf(fd, "GET /prices HTTP/1.1\r\nHost: %s\r\n\r\n", ip) > 0)
+        while (n + 1 < sizeof reply && (got = read(fd, reply + n, sizeof reply - 1 - n)) > 0)
+            n += (size_t)got;
+    close(fd);
+    reply[n] = '\0';
+    const char *at = strstr(reply, "\"price\":");
+    if (at)
+        price = strtod(at + strlen("\"price\":"), NULL);
+    return price;
+}
+
+static _Noreturn void become_priced(int argc, char **argv) {
+    char ip[32];
+    int fd = open(board, O_WRONLY | O_CLOEXEC);
+
+    snprintf(ip, sizeof ip, "%s", option(argc, argv, "--ip"));
+    ip[strcspn(ip, "/")] = '\0';
+    take_address(option(argc, argv, "--interface"), ip);
+    puts("priced: ready");
+    for (;; usleep(5000)) {
+        double price = ask_provider(option(argc, argv, "--url"));
+        if (price >= 0 && pwrite(fd, &price, sizeof price, 0) != sizeof price)
+            exit(8);
+    }
+}
+
 static void become_process(int argc, char **argv, int *service, int *control) {
     const char *interface = option(argc, argv, "--interface"), *port = option(argc, argv, "--port");
     char ip[32];
@@ -115,7 +167,7 @@ static int answer_http(int fd, const char *status) {
 static int answer_control(int fd) {
     struct nom_control_header header;
     struct nom_control_status status = {.error = NOM_CONTROL_OK};
-    struct nom_statistics statistics = {.requests = 7};
+    struct nom_statistics statistics = {.requests = 7, .price_usd = {board_price()}};
 
     if (read(fd, &header, sizeof header) != sizeof header)
         return -1;
@@ -164,6 +216,20 @@ static void serve(int service, int control, const char *status, bool deaf, long 
     }
 }
 
+/* A ready line of each app on the kernel's command line. */
+static void guest_ready(int argc, char **argv) {
+    const char *append = option(argc, argv, "-append");
+
+    printf("fake: one CPU; started with");
+    for (int i = 4; i < argc; i++)
+        printf(" %s", argv[i]);
+    puts("");
+    for (const char *at = append; at; at = strstr(at, " -- ")) {
+        at += strncmp(at, " -- ", 4) == 0 ? 4 : 0;
+        printf("%.*s: ready\n", (int)strcspn(at, " "), at);
+    }
+}
+
 void fake_qemu_hook(int argc, char **argv) {
     pthread_t thread;
 
@@ -185,7 +251,12 @@ void fake_qemu_hook(int argc, char **argv) {
         puts("KVM internal error. Suberror: 1");
     for (long i = 0; strcmp(behaviour, "talks") == 0; i++)
         printf("fake: line %ld\n", i);
-    bool deaf = strcmp(behaviour, "deaf") == 0;
+    board = option(argc, argv, "--board");
+    if (option(argc, argv, "--url") && strcmp(behaviour, "serve") == 0)
+        become_priced(argc, argv);
+    bool deaf = strcmp(behaviour, "deaf") == 0, ends = strncmp(behaviour, "ends-", 5) == 0;
+    if (ends)
+        deaf = true;
     if (!deaf && strncmp(behaviour, "serve", 5) != 0 && strncmp(behaviour, "dies-", 5) != 0)
         for (;;)
             pause();
@@ -200,7 +271,12 @@ void fake_qemu_hook(int argc, char **argv) {
     pthread_create(&thread, NULL, vcpu, NULL);
     while (!vcpu_named) /* a real guest is ready long after that */
         usleep(100);
-    puts("fake: one CPU\nnhttpd: ready at 10.77.0.2");
+    if (option(argc, argv, "--initrd"))
+        puts("nhttpd: ready");
+    else
+        guest_ready(argc, argv);
+    if (ends)
+        printf("priced: no more\nnom: app %s ended: exit status 3\n", behaviour + 5);
     serve(service, control,
           strcmp(behaviour, "serve-503") == 0   ? "503 Service Unavailable"
           : strcmp(behaviour, "serve-500") == 0 ? "500 Internal Server Error"
@@ -252,6 +328,14 @@ static void make_folder(const char *name) {
     }
 }
 
+void fake_qemu_install_priced(const char *behaviour) {
+    char script[1024];
+
+    snprintf(script, sizeof script, "#!/bin/sh\nexec '%s/fake' --fake-qemu '%s' \"$@\"\n", folder,
+             behaviour);
+    write_file("hosted/priced", 0755, script);
+}
+
 static const char *const names[] = {
     "nom.elf", "initrd.cpio", "nhttpd.elf", "fake", "qemu-system-x86_64", "hosted", "sockets"};
 
@@ -293,6 +377,7 @@ static void remove_file(const char *name) {
 
 void fake_qemu_remove_processes(void) {
     remove_file("hosted/nhttpd");
+    remove_file("hosted/priced");
     remove_file("sockets/nhttpd");
 }
 
