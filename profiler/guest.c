@@ -1,7 +1,8 @@
 /*
  * A target that is a virtual machine: its networks, what the machine runs, and QEMU.
  *
- * Each app has a NIC and a network of its own, in the order of the kernel's command line: a tap of
+ * Each app has a NIC and a network of its own, in the order of the kernel's command line (the app
+ * with number n takes the n-th NIC, runtime/platform/nom/device.c): a tap of
  * one namespace of ours, or QEMU's user network on two ports of loopback. The price daemon, last,
  * has one too, by which it reaches the provider.
  */
@@ -89,17 +90,15 @@ static int make_networks(struct target *t, struct profiler_qemu *qemu, int held[
 /* The kernel's command line: the apps with their arguments, "--" between. */
 static void command_line(const struct target *t, char *text, size_t bytes) {
     const struct trial_settings *s = &t->settings;
-    bool tap = strcmp(s->network, "tap") == 0, several = t->app_count + t->prices > 1;
-    char ip[PROFILER_IP_BYTES], host_ip[PROFILER_IP_BYTES], arguments[512], nic[24] = "";
+    bool tap = strcmp(s->network, "tap") == 0;
+    char ip[PROFILER_IP_BYTES], host_ip[PROFILER_IP_BYTES], arguments[512];
     size_t n = 0;
 
     for (uint32_t i = 0; i < t->app_count && n < bytes; i++) {
         profiler_guest_ip(i, ip);
-        if (several)
-            snprintf(nic, sizeof nic, " --nic %u", i);
         n += (size_t)snprintf(
-            text + n, bytes - n, "%s%s%s --ip %s/24%s --delay-us %.3f --kick %s --control-port %d",
-            i ? " -- " : "", s->app, nic, tap ? ip : PROFILER_USER_IP,
+            text + n, bytes - n, "%s%s --ip %s/24%s --delay-us %.3f --kick %s --control-port %d",
+            i ? " -- " : "", s->app, tap ? ip : PROFILER_USER_IP,
             tap ? "" : " --gateway " PROFILER_USER_GATEWAY, s->delay_us,
             s->kick == NOM_KICK_STRICT ? "strict" : "natural", PROFILER_CONTROL_PORT);
     }
@@ -107,10 +106,10 @@ static void command_line(const struct target *t, char *text, size_t bytes) {
         return;
     profiler_guest_ip(t->app_count, ip);
     profiler_host_ip(t->app_count, host_ip);
-    profiler_priced_arguments(tap ? ip : PROFILER_USER_IP, tap ? NULL : PROFILER_USER_GATEWAY,
-                              tap ? host_ip : PROFILER_USER_GATEWAY, t->provider.port, arguments,
+    profiler_priced_arguments(tap ? host_ip : PROFILER_USER_GATEWAY, t->provider.port, arguments,
                               sizeof arguments);
-    snprintf(text + n, bytes - n, " -- " PRICED " --nic %u %s", t->app_count, arguments);
+    snprintf(text + n, bytes - n, " -- " PRICED " --ip %s/24%s %s", tap ? ip : PROFILER_USER_IP,
+             tap ? "" : " --gateway " PROFILER_USER_GATEWAY, arguments);
 }
 
 /* What the machine runs: nom with the apps of the target, or another system with its one. */

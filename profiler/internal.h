@@ -21,7 +21,6 @@
 #define PROFILER_SERVICE_PORT  80
 #define PRICED                 "priced" /* the price daemon, an app too */
 #define PROFILER_CONTROL_PORT  7700
-#define PROFILER_POLL_MS       50     /* how often the price daemon asks */
 #define PROFILER_PROVIDER_PORT 8080   /* of the client's end, in a trial's own namespace */
 #define PROFILER_INTERFACE     "nom0" /* the client's end of network 0; nom1, ... */
 #define PROFILER_APP_INTERFACE "app0" /* the app's end of a veth, in its own namespace */
@@ -178,10 +177,9 @@ void profiler_serial_last_of(const char *log, const char *prefix, char *line, si
 int profiler_provider_start(struct provider *p, const char *ip, int port, int core, char *why,
                             size_t why_bytes);
 void profiler_provider_stop(struct provider *p); /* harmless on one that is not there */
-/* What the price daemon is told on its command line, from "--ip" on, on that network; url_ip is
- * where it finds the provider. Words between single blanks. */
-void profiler_priced_arguments(const char *ip, const char *gateway, const char *url_ip, int port,
-                               char *text, size_t bytes);
+/* What the price daemon is told on its command line beside its address; url_ip is where it finds
+ * the provider. Words between single blanks. */
+void profiler_priced_arguments(const char *url_ip, int port, char *text, size_t bytes);
 
 /* The two kinds of target, from settings to running programs; t->settings then say how it really
  * is (user_namespace, rps_core); t->app_count and t->prices are set before. held: descriptors that

@@ -1,8 +1,9 @@
 /*
  * A target that is a process of this Linux, or several: their networks (a veth each, between the
  * client's namespace and one of the app's own, veth.c) and the programs, on the core that a guest's
- * processor would have. All print into one pipe. The price daemon and the apps share the board: a
- * file in memory without a name.
+ * processor would have. All print into one pipe. The price daemon, which uses Linux's own sockets,
+ * is in the client's namespace with the provider. It and the apps share the board: a file in memory
+ * without a name.
  *
  *   hosted   its own stack, by AF_PACKET on the app's end of the veth, which has no address
  *   host     Linux's sockets; the app's end has the address
@@ -18,7 +19,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define ARGUMENTS_MAX 32
+#define ARGUMENTS_MAX 48
 #define BOARD_BYTES   4096 /* a page, as in a guest */
 
 struct command {
@@ -33,7 +34,7 @@ static void add(struct command *c, const char *option, const char *value) {
         c->argv[c->count++] = value;
 }
 
-/* One end of the floor's options. */
+/* The program, and what it is told of its floor. */
 static void add_floor(struct command *c, const char *program, bool hosted, int board_fd) {
     c->count = 0;
     add(c, program, NULL);
@@ -68,12 +69,10 @@ static void compose(struct command *c, const struct profiler_paths *paths,
 
 static void compose_priced(struct command *c, const struct profiler_paths *paths,
                            const struct target *t, int board_fd) {
-    char ip[PROFILER_IP_BYTES], host_ip[PROFILER_IP_BYTES], *rest = c->words;
+    char *rest = c->words;
 
-    profiler_guest_ip(t->app_count, ip);
-    profiler_host_ip(t->app_count, host_ip);
-    profiler_priced_arguments(ip, NULL, host_ip, t->provider.port, c->words, sizeof c->words);
-    add_floor(c, paths->priced, true, board_fd);
+    profiler_priced_arguments("127.0.0.1", t->provider.port, c->words, sizeof c->words);
+    add_floor(c, paths->priced, false, board_fd);
     add(c, "--", NULL);
     for (char *word; (word = strtok_r(rest, " ", &rest)) && c->count + 1 < ARGUMENTS_MAX;)
         add(c, word, NULL);
@@ -139,16 +138,20 @@ static int start_apps(struct target *t, const struct profiler_paths *paths,
     return 0;
 }
 
-/* The provider listens once its network is there, which is when the daemon's is. */
 static int start_prices(struct target *t, const struct profiler_paths *paths,
                         const struct shared *shared, char *why, size_t why_bytes) {
     struct command command;
+    const struct profiler_spawn spawn = {.argv = command.argv,
+                                         .core = t->settings.io_core,
+                                         .keep = {shared->board_fd},
+                                         .output = shared->output[1]};
+    int no_output;
 
-    if (profiler_provider_start(&t->provider, "0.0.0.0", PROFILER_PROVIDER_PORT,
+    if (profiler_provider_start(&t->provider, "127.0.0.1", PROFILER_PROVIDER_PORT,
                                 t->settings.io_core, why, why_bytes) != 0)
         return -1;
     compose_priced(&command, paths, t, shared->board_fd);
-    pid_t pid = start_one(t, t->app_count, &command, shared, true, why, why_bytes);
+    pid_t pid = profiler_spawn(&spawn, &no_output, why, why_bytes);
     if (pid < 0)
         return -1;
     t->others[t->app_count - 1] = pid;

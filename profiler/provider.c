@@ -22,9 +22,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define REQUEST_SECONDS     1
-#define REQUEST_BYTES_MAX   4096
-#define PROVIDER_JSON_PRICE "price"
+#define REQUEST_SECONDS   1
+#define REQUEST_BYTES_MAX 4096
+#define POLL_S            0.05 /* how often the price daemon asks */
+#define PRICE_USD_MAX     1e9
 
 struct provider_prices {
     _Atomic uint32_t sequence;
@@ -64,14 +65,13 @@ void target_price(struct target *t, double usd_per_gbit, double next_usd_per_gbi
 
 static size_t write_reply(const struct provider_prices *p, char *reply, size_t bytes) {
     char body[256], next[96] = "";
+    double in_s = (double)(p->next_unix_us - profiler_unix_us()) * 1e-6;
 
     if (p->next_unix_us)
-        snprintf(next, sizeof next,
-                 ",\"next\":{\"" PROVIDER_JSON_PRICE "\":%.10g,\"at_unix_s\":%.6f}",
-                 p->next_usd_per_gbit, (double)p->next_unix_us * 1e-6);
-    snprintf(body, sizeof body,
-             "{\"currency\":\"USD\",\"unit\":\"Gbit\",\"" PROVIDER_JSON_PRICE "\":%.10g%s}\n",
-             p->usd_per_gbit, next);
+        snprintf(next, sizeof next, ",\"next\":{\"price\":%.10g,\"in_s\":%.6f}",
+                 p->next_usd_per_gbit, in_s > 0 ? in_s : 0);
+    snprintf(body, sizeof body, "{\"currency\":\"USD\",\"price\":%.10g%s}\n", p->usd_per_gbit,
+             next);
     if (!p->known)
         snprintf(body, sizeof body, "{\"error\":\"no price yet\"}\n");
     return (size_t)snprintf(reply, bytes,
@@ -196,12 +196,11 @@ void profiler_provider_stop(struct provider *p) {
     *p = (struct provider){0};
 }
 
-void profiler_priced_arguments(const char *ip, const char *gateway, const char *url_ip, int port,
-                               char *text, size_t bytes) {
-    snprintf(
-        text, bytes,
-        "--ip %s/24%s%s --adapter rest --url http://%s:%d/prices --json-path %s --unit USD/Gbit "
-        "--poll-ms %d",
-        ip, gateway ? " --gateway " : "", gateway ? gateway : "", url_ip, port, PROVIDER_JSON_PRICE,
-        PROFILER_POLL_MS);
+void profiler_priced_arguments(const char *url_ip, int port, char *text, size_t bytes) {
+    snprintf(text, bytes,
+             "--adapter rest --url http://%s:%d/prices --use gbit_out_per_s --unit usd_per_gbit "
+             "--json-path price --currency-path currency --next-path next.price "
+             "--next-in-path next.in_s --poll %.3f --jitter 0 --retry %.3f --retry-most 1 "
+             "--least 0 --greatest %g --max-factor 0",
+             url_ip, port, POLL_S, POLL_S, PRICE_USD_MAX);
 }

@@ -119,12 +119,8 @@ static double ask_provider(const char *url) {
 }
 
 static _Noreturn void become_priced(int argc, char **argv) {
-    char ip[32];
     int fd = open(board, O_WRONLY | O_CLOEXEC);
 
-    snprintf(ip, sizeof ip, "%s", option(argc, argv, "--ip"));
-    ip[strcspn(ip, "/")] = '\0';
-    take_address(option(argc, argv, "--interface"), ip);
     puts("priced: ready");
     for (;; usleep(5000)) {
         double price = ask_provider(option(argc, argv, "--url"));
