@@ -9,5 +9,6 @@
 void plat_memory_start(const struct nom_start *start);
 /* Devices reach this app's memory by the app's own addresses from now on (NOM_RESOURCE_IOMMU). */
 void plat_memory_translated(void);
+uint32_t plat_app_number(void); /* of this app in its machine, from 1 */
 
 #endif

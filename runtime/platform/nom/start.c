@@ -11,6 +11,11 @@ _Noreturn void plat_start(const struct nom_start *start);
 
 static const struct nom_board *board;
 static const struct nom_prices *prices;
+static uint32_t app_number;
+
+uint32_t plat_app_number(void) {
+    return app_number;
+}
 
 void plat_start(const struct nom_start *start) {
     char *argv[NOM_ARGS_MAX + 1];
@@ -21,6 +26,7 @@ void plat_start(const struct nom_start *start) {
     }
     board = (const struct nom_board *)start->board;
     prices = (const struct nom_prices *)start->prices;
+    app_number = start->app;
     plat_clock_start(start->tsc_hz);
     plat_memory_start(start);
     if (plat_upcall_prepare(&plat_cores[0]) != 0) {
