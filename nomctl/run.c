@@ -15,7 +15,8 @@ enum {
     KEY_LOAD,
     KEY_SECONDS,
     KEY_UTILITY,
-    KEY_APPS
+    KEY_APPS,
+    KEY_ANNOUNCE
 };
 
 struct run_options {
@@ -26,7 +27,7 @@ struct run_options {
     struct nom_utility utilities[RUN_APPS_MAX];
     size_t table_count, utility_count; /* 1: for all apps */
     uint64_t apps;
-    bool has_delay, has_kick;
+    bool has_delay, has_kick, announce;
 };
 
 static const struct argp_option options[] = {
@@ -40,6 +41,8 @@ static const struct argp_option options[] = {
     {"delay", KEY_DELAY, "W", 0, "no table: W fixed, in us", 0},
     {"kick", KEY_KICK, "KICK", 0, "with --delay 0: natural (default) or strict", 0},
     {"price", KEY_PRICE, "LIST", 0, "of outbound traffic, $/Gbit: 10, or 1,10@5s (default: 1)", 0},
+    {"announce", KEY_ANNOUNCE, 0, 0,
+     "the provider tells each price before it holds, as some do, and the app is ready for it", 0},
     {"load", KEY_LOAD, "LIST", 0,
      "single, many or a number of connections: many,single@5s (default: many)", 0},
     {"seconds", KEY_SECONDS, "S", 0, "how long in all (default: 10)", 0},
@@ -80,6 +83,9 @@ static int set(void *context, int key, unsigned index, const char *value) {
         break;
     case KEY_PRICE:
         o->price = value;
+        break;
+    case KEY_ANNOUNCE:
+        o->announce = true;
         break;
     case KEY_LOAD:
         o->load = value;
@@ -213,6 +219,7 @@ static int plan(const struct run_options *o, struct run *run) {
     char why[WHY_BYTES];
     run->seconds = o->seconds;
     run->app_count = (uint32_t)o->apps;
+    run->announce = o->announce;
     if (run_plan(run, o->price, o->load, why, sizeof why))
         return out_fail(NOMCTL_USAGE, "%s", why);
     for (uint32_t i = 0; i < run->app_count; i++) {

@@ -44,6 +44,7 @@ struct run {
     double seconds;
     struct run_app apps[RUN_APPS_MAX];
     uint32_t app_count;
+    bool announce; /* the provider tells of a price before it holds */
     struct store_session session;
 };
 
@@ -52,9 +53,6 @@ int run_plan(struct run *run, const char *prices, const char *loads, char *why, 
 /* What a phase earned by its measurements: revenue on useful bits less the price of those sent. */
 double run_profit_usd_per_s(const struct nom_utility *utility, double price_usd_per_gbit,
                             const struct trial_result *r);
-/* What the provider announces in a phase: the next price that is another, and how long after the
- * phase's beginning it is to come. False if the price stays. */
-bool run_next_price(const struct run *run, size_t phase, double *usd_per_gbit, double *in_s);
 /* Starts the apps, and measures, stores and (unless quiet) shows each phase. An exit code. */
 int run_serve(struct run *run, const struct measure *m, struct store *store, bool quiet);
 void run_show_phase(const struct run *run, size_t number);

@@ -50,17 +50,6 @@ int run_plan(struct run *run, const char *prices, const char *loads, char *why, 
     return 0;
 }
 
-bool run_next_price(const struct run *run, size_t phase, double *usd_per_gbit, double *in_s) {
-    const struct phase *now = &run->phases[phase];
-    for (size_t i = phase + 1; i < run->count; i++)
-        if (run->phases[i].price_usd_per_gbit != now->price_usd_per_gbit) {
-            *usd_per_gbit = run->phases[i].price_usd_per_gbit;
-            *in_s = run->phases[i].start_s - now->start_s;
-            return true;
-        }
-    return false;
-}
-
 double run_profit_usd_per_s(const struct nom_utility *utility, double price_usd_per_gbit,
                             const struct trial_result *r) {
     double value = econ_value_usd_per_gbit(utility, r->latency_mean_us * 1e-6, r->jitter_us * 1e-6,

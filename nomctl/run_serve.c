@@ -12,6 +12,9 @@
 #define CONTROL_TIMEOUT_S 5.0
 #define PRICE_TIMEOUT_S   15.0 /* until every app reports a price that the provider has changed */
 #define LOOK_US           1000 /* between two looks at that */
+/* From the end of a phase, as scheduled, to the announced beginning of the next: longer than it
+ * takes to start and end a client. */
+#define ANNOUNCED_LATER_S 0.4
 
 /* What a run under way has open: a control connection an app. */
 struct serving {
@@ -59,15 +62,22 @@ static double now_s(void) {
     return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
 }
 
-/* The provider's answer from now on: this phase's price, and the next one if it is another. */
-static void announce_price(struct serving *s, size_t number) {
+static int64_t unix_us(void) {
     struct timespec now;
-    double next = 0, in_s = 0;
-    int64_t next_unix_us = 0;
     clock_gettime(CLOCK_REALTIME, &now);
-    if (run_next_price(s->run, number, &next, &in_s))
-        next_unix_us = (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000 + (int64_t)(in_s * 1e6);
-    target_price(s->target, s->run->phases[number].price_usd_per_gbit, next, next_unix_us);
+    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+/* Has the provider tell when the phase after this one brings another price. When it is to hold:
+ * some time after this phase has been measured; 0: it stays, or is not told. */
+static int64_t announce_next(struct serving *s, size_t number) {
+    const struct phase *p = &s->run->phases[number], *next = p + 1;
+    if (!s->run->announce || number + 1 == s->run->count ||
+        next->price_usd_per_gbit == p->price_usd_per_gbit)
+        return 0;
+    int64_t due_us = unix_us() + (int64_t)((p->seconds + ANNOUNCED_LATER_S) * 1e6);
+    target_price(s->target, p->price_usd_per_gbit, next->price_usd_per_gbit, due_us);
+    return due_us;
 }
 
 /* Says why no price came: what ended, or what the daemon said last. */
@@ -96,7 +106,7 @@ static int phase_price(struct serving *s, size_t number) {
     uint32_t noticed = 0;
     for (uint32_t i = 0; i < s->run->app_count; i++)
         p->apps[i].noticed_us = NAN;
-    announce_price(s, number);
+    target_price(s->target, p->price_usd_per_gbit, 0, 0);
     for (; noticed < s->run->app_count && !stays; usleep(LOOK_US)) {
         if (*stop_flag())
             return NOMCTL_INTERRUPTED;
@@ -175,7 +185,10 @@ static int phase_run(struct serving *s, size_t number) {
         code = instruct(s);
     if (code)
         return code;
+    int64_t due_us = announce_next(s, number);
     profiler_measure_apps(s->target, &settings, trials, stop_flag());
+    for (int64_t left_us; !*stop_flag() && (left_us = due_us - unix_us()) > 0;)
+        usleep(left_us < LOOK_US ? (useconds_t)left_us : LOOK_US);
     if (trials[0].result.status == TRIAL_ABORTED || *stop_flag())
         code = NOMCTL_INTERRUPTED;
     for (uint32_t i = 0; i < s->run->app_count; i++) {

@@ -201,6 +201,6 @@ void profiler_priced_arguments(const char *url_ip, int port, char *text, size_t 
              "--adapter rest --url http://%s:%d/prices --use gbit_out_per_s --unit usd_per_gbit "
              "--json-path price --currency-path currency --next-path next.price "
              "--next-in-path next.in_s --poll %.3f --jitter 0 --retry %.3f --retry-most 1 "
-             "--least 0 --greatest %g --max-factor 0",
+             "--least gbit_out_per_s=0 --greatest gbit_out_per_s=%g --max-factor 0",
              url_ip, port, POLL_S, POLL_S, PRICE_USD_MAX);
 }
