@@ -92,3 +92,19 @@ run_app() { nomctl run nhttpd --db "$db" "$@"; }
         [ "${#stderr_lines[@]}" -eq 1 ]
     done
 }
+
+@test "several apps, and virtual processors" {
+    fails 2 "--apps: 0 is not between 1 and 4" run_app --apps 0
+    fails 2 "--apps: 5 is not between 1 and 4" run_app --apps 5
+    fails 2 "--apps: 'two' is not a whole number" run_app --apps two
+    fails 2 "--utility: given 2 times, for 1 app" run_app --utility simple --utility penalty
+    fails 2 "--utility: given 2 times, for 3 apps" run_app --apps 3 --utility simple --utility penalty
+    fails 2 "--table: given 3 times, for 2 apps" run_app --apps 2 --table a --table b --table c
+    fails 2 "--table: given more than 4 times" run_app --apps 4 --table a --table b --table c \
+        --table d --table e
+    fails 2 "--vcpus: 0 is not between 1 and 16" run_app --vcpus 0
+    fails 2 "--vcpus: 17 is not between 1 and 16" profile --vcpus 17
+    fails 2 "--vcpus: 'x' is not a whole number" profile --vcpus x
+    fails 2 "--vcpus: none of these floors is a guest" \
+        nomctl compare nhttpd --db "$db" --on hosted,host --vcpus 2
+}

@@ -108,7 +108,7 @@ nothing_left() {
         done
         ! held "$namespace"
     done
-    [ ! -d /sys/class/net/nom0 ] && [ ! -d /sys/class/net/nom1 ]
+    [ ! -d /sys/class/net/nom0 ] && [ ! -d /sys/class/net/nom1 ] && [ ! -d /sys/class/net/app0 ]
     [ -z "$(ls -A "$place/tmp")" ] && [ -z "$(ls -A "$place/home")" ]
     [ "$(sqlite3 "$db" 'PRAGMA integrity_check')" = ok ]
 }
@@ -146,6 +146,66 @@ profiles_well() {
         --seconds 0.8 --warmup 0.2 --accept-noisy --json
     [ "$(sqlite3 "$db" "SELECT count(*) FROM trial WHERE status = 'ok'")" = 2 ]
     [ "$(sqlite3 "$db" "SELECT group_concat(target) FROM (SELECT target FROM trial ORDER BY target)")" = host,hosted ]
+    nothing_left ""
+}
+
+run_well() {
+    become "$1"
+    "$BUILD/tests/cli/seed" table "$place/table" nhttpd
+    chmod a+r "$place/table"
+    run --separate-stderr "${prefix[@]}" "$place/bin/nomctl" run nhttpd --on hosted --db "$db" \
+        --table "$place/table" --apps 2 --utility penalty --utility simple:alpha=40,l0_us=1000000 \
+        --load 2 --seconds 3 --price 1,17@1s,1.5@2s --json
+    echo "$status $output $stderr"
+    [ "$status" -eq 0 ]
+    documented
+    # The same price at both, and each acts by its own utility: at 17 $/Gbit only the second earns.
+    [ "$(jq -c '[.phases[] | [.phase, .app_number, .price_usd_per_gbit, .serving]]' <<<"$output")" = \
+        '[[0,1,1,true],[0,2,1,true],[1,1,17,false],[1,2,17,true],[2,1,1.5,true],[2,2,1.5,true]]' ]
+    [ "$(jq '[.phases[] | .price_noticed_us > 0] | all' <<<"$output")" = true ]
+    [ "$(jq -c '[.apps[] | [.app_number, .table.rows > 0]]' <<<"$output")" = '[[1,true],[2,true]]' ]
+    [ "$(jq '(([.apps[].profit_usd] | add) - .profit_usd) | fabs < 1e-9' <<<"$output")" = true ]
+    [ "$(jq -c '[.phases[] | .errors] | add' <<<"$output")" = 0 ]
+    [ "$(sqlite3 "$db" 'SELECT group_concat(phase || app_number, " ") FROM phase ORDER BY trial_id')" = \
+        "01 02 11 12 21 22" ]
+    [ "$(sqlite3 "$db" 'SELECT count(*) FROM phase WHERE price_noticed_us > 0')" = 6 ]
+    nothing_left ""
+}
+
+@test "run: two apps and priced, each by its own utility, as root" {
+    run_well root
+}
+
+@test "run: two apps and priced, each by its own utility, as nobody" {
+    run_well nobody
+}
+
+@test "run: a price that stays takes no time; an announced one holds when it was said to" {
+    become root
+    run --separate-stderr "${prefix[@]}" "$place/bin/nomctl" run nhttpd --on hosted --db "$db" \
+        --delay 8 --load 2,1@1s --seconds 3 --price 1,2@2s --announce --json
+    echo "$status $output $stderr"
+    [ "$status" -eq 0 ]
+    [ "$(jq -c '[.phases[] | [.price_usd_per_gbit, .price_noticed_us != null]]' <<<"$output")" = \
+        '[[1,true],[1,false],[2,true]]' ]
+    [ "$(sqlite3 "$db" 'SELECT group_concat(price_gbit_out_usd_per_gbit) FROM trial_statistics')" = 1.0,1.0,2.0 ]
+}
+
+@test "run: without priced it fails in one line, and so it does where priced dies" {
+    become root
+    mv "$place/lib/nom/hosted/priced" "$place/priced"
+    run --separate-stderr "${prefix[@]}" "$place/bin/nomctl" run nhttpd --on hosted --db "$db" \
+        --delay 8 --seconds 3
+    echo "$status $output $stderr"
+    [ "$status" -eq 1 ]
+    [[ $stderr == "nomctl: nhttpd did not start: priced is missing"* ]]
+    printf '#!/bin/sh\nsleep 0.3\necho "priced: no good"\nexit 3\n' >"$place/lib/nom/hosted/priced"
+    chmod 755 "$place/lib/nom/hosted/priced"
+    run --separate-stderr "${prefix[@]}" "$place/bin/nomctl" run nhttpd --on hosted --db "$db" \
+        --delay 8 --seconds 3
+    echo "$status $output $stderr"
+    [ "$status" -eq 1 ]
+    [ "$stderr" = "nomctl: nhttpd did not start: priced ended with status 3; it last said: priced: no good" ]
     nothing_left ""
 }
 
