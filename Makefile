@@ -12,7 +12,7 @@ PREFIX ?= /usr/local
 MAKEFLAGS += --no-builtin-rules
 
 # Sources are fetched before anything is listed from them; a target that needs none needs no network.
-FETCH := $(if $(filter-out help clean format lint,$(or $(MAKECMDGOALS),all)),,--path)
+FETCH := $(if $(filter-out help clean format lint lines,$(or $(MAKECMDGOALS),all)),,--path)
 LWIP := $(shell tools/fetch-sources $(FETCH) lwip)/src
 JANSSON := $(shell tools/fetch-sources $(FETCH) jansson)/src
 ifneq ($(filter /src,$(LWIP) $(JANSSON)),)
@@ -115,7 +115,7 @@ PRICED_ELF := $(LIB)/priced.elf
 PRICED_HOSTED := $(LIB)/hosted/priced
 SITE := $(shell find workloads/nhttpd/www -type f 2>/dev/null)
 
-.PHONY: all guest hosted tests check-quick check bench fuzz format lint install clean help
+.PHONY: all guest hosted tests check-quick check bench fuzz format lint lines install clean help
 all: $(BUILD)/bin/nomctl guest hosted tests
 hosted: $(HOSTED_ELF) $(SOCKETS_ELF) $(PRICED_HOSTED)
 
@@ -134,7 +134,7 @@ help:
 	@sed -n '/^# /{s/^# //p;/^ *$$/q}; /^#$$/d; /^ifeq/q' Makefile
 	@echo "Targets: all (default), guest, tests, check-quick (under two minutes), check (everything),"
 	@echo "  fuzz (SECONDS=600 FUZZERS='http control table stack priced'), coverage (needs gcovr),"
-	@echo "  bench (nom, hosted, nginx; churn; idle connections; BENCH='--repeats N --seconds S'), lint, format,"
+	@echo "  bench (nom, hosted, nginx; churn; idle connections; boot; prices; BENCH='--repeats N --seconds S'), lines (of the kernel), lint, format,"
 	@echo "  install, clean"
 
 # ---- rules ----
@@ -367,6 +367,8 @@ bench: all $(BUILD)/bin/nom-bench
 	$(BUILD)/bin/nom-bench --db $(BUILD)/bench.db $(BENCH)
 lint:
 	tests/run lint
+lines: # of the kernel
+	@tools/kernel-lines runtime/kernel
 format:
 	git ls-files -co --exclude-standard '*.c' '*.h' | xargs clang-format -i
 

@@ -136,6 +136,7 @@ static int compose(const struct target *t, const struct profiler_paths *paths,
 
 int profiler_guest_boot(struct target *t, const struct profiler_qemu *qemu, char *why,
                         size_t why_bytes) {
+    t->started_s = profiler_now_s();
     pid_t pid = profiler_qemu_start(qemu, &t->serial_fd, why, why_bytes);
 
     t->pid = pid > 0 ? pid : 0;

@@ -125,6 +125,8 @@ static int start_apps(struct target *t, const struct profiler_paths *paths,
     for (uint32_t i = 0; i < t->app_count; i++) {
         struct target_app *app = &t->apps[i];
         compose(&command, paths, &t->settings, i, hosted, shared->board_fd);
+        if (i == 0)
+            t->started_s = profiler_now_s();
         pid_t pid = start_one(t, i, &command, shared, hosted, why, why_bytes);
         if (pid < 0)
             return -1;

@@ -123,6 +123,7 @@ struct target {
     pid_t others[TARGET_APPS_MAX]; /* processes beside the first */
     char ended[TRIAL_NAME_BYTES];  /* the app that ended it, where it was not alone */
     int exit_status;               /* of what ended it, as waitpid gives it */
+    double started_s; /* CLOCK_MONOTONIC, just before QEMU or the first app's process */
     struct target_app apps[TARGET_APPS_MAX];
     uint32_t app_count;
     bool prices; /* the price daemon runs too, and asks `provider` */

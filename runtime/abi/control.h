@@ -105,12 +105,13 @@ struct nom_statistics {
     uint64_t prices_generation;     /* of the price page, as last taken over; 0: none yet */
     /* From a publication of prices to the first packet sent under the W that it brought. */
     uint64_t price_latency_last_ns, price_latency_max_ns;
-    uint64_t price_latencies; /* how many were measured */
-    uint64_t sleeps;          /* times the app waited instead of polling */
-    double poll_us;           /* in force */
+    uint64_t price_latencies;                 /* how many were measured */
+    uint64_t sleeps;                          /* times the app waited instead of polling */
+    double poll_us;                           /* in force */
+    uint64_t memory_bytes, memory_free_bytes; /* of the machine, as the board has them */
 };
 _Static_assert(sizeof(struct nom_statistics) ==
-                   8 + 32 + 104 + 4 * 8 + 16 + 16 + 16 + 8 * NOM_USES_MAX + 16 + 6 * 8,
+                   8 + 32 + 104 + 4 * 8 + 16 + 16 + 16 + 8 * NOM_USES_MAX + 16 + 8 * 8,
                "layout of struct nom_statistics");
 
 #endif

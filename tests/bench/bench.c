@@ -1,13 +1,16 @@
 /*
  * `make bench`: what nom is worth beside others, each comparison interleaved in one run.
  *
- *   nom-bench [--scene systems|churn|idle|all] [--repeats 5] [--seconds 2] [--delay-us 0]
+ *   nom-bench [--scene systems|churn|idle|boot|price|all] [--repeats 5] [--seconds 2] [--delay-us
+ * 0]
  *             [--accel auto] [--db FILE]
  *
  *   systems  nhttpd on nom and hosted, and nginx (systems.h); every trial is stored in the database
  *            named, as session "bench"
  *   churn    a connection a request, for long, on nom and hosted (scenes.h)
  *   idle     busy connections beside thousands of idle ones, on nom and hosted (scenes.h)
+ *   boot     QEMU's start to the first reply, nom and a Linux guest; memory that nom takes
+ *   price    a change of price to the first packet under the W it brings, 200 changes a repeat
  */
 #include "tests/bench/scenes.h"
 #include "tests/bench/systems.h"
@@ -25,7 +28,7 @@ struct options {
 
 static int usage(void) {
     fprintf(stderr,
-            "bench: --scene systems|churn|idle|all, --repeats 1..%u, --seconds above 0, "
+            "bench: --scene systems|churn|idle|boot|price|all, --repeats 1..%u, --seconds above 0, "
             "--delay-us, --accel, --db FILE\n",
             BENCH_REPEATS_MAX);
     return 2;
@@ -65,6 +68,26 @@ static int parse(int argc, char **argv, struct options *o) {
 
 static bool wants(const struct options *o, const char *scene) {
     return strcmp(o->scene, scene) == 0 || strcmp(o->scene, "all") == 0;
+}
+
+static bool is_scene(const char *name) {
+    static const char *const scenes[] = {"all", "systems", "churn", "idle", "boot", "price"};
+    for (size_t i = 0; i < sizeof scenes / sizeof *scenes; i++)
+        if (strcmp(scenes[i], name) == 0)
+            return true;
+    return false;
+}
+
+/* How many scenes failed. */
+static int one_guest(const struct options *o, const struct profiler_paths *paths) {
+    struct trial_settings s;
+    int failed = 0;
+    if (wants(o, "boot"))
+        failed += bench_boot(paths, o->settings.repeats);
+    profiler_settings_default(paths, "nhttpd", profiler_floor_find("nom"), o->settings.accel, &s);
+    if (wants(o, "price"))
+        failed += bench_price(paths, &s, o->settings.repeats);
+    return failed;
 }
 
 /* How many scenes failed. */
@@ -114,7 +137,7 @@ int main(int argc, char **argv) {
     int exit_code, failed = parse(argc, argv, &o);
     if (failed)
         return failed;
-    if (!wants(&o, "systems") && !wants(&o, "churn") && !wants(&o, "idle"))
+    if (!is_scene(o.scene))
         return usage();
     if (profiler_session(&exit_code) == 1)
         return exit_code;
@@ -130,5 +153,6 @@ int main(int argc, char **argv) {
     if (wants(&o, "systems"))
         failed += systems(&o, &paths, &session);
     failed += many_connections(&o, &paths);
+    failed += one_guest(&o, &paths);
     return failed == 0 ? 0 : 1;
 }

@@ -24,6 +24,19 @@ int bench_churn(const struct profiler_paths *paths, const struct trial_settings 
 int bench_idle(const struct profiler_paths *paths, const struct trial_settings *settings,
                size_t repeats);
 
+/* From QEMU's start to the first reply of nhttpd, of nom under each accelerator that works and of
+ * Debian's cloud kernel in the same machine where it runs (tools/fetch-linux), in turns; the ratio
+ * with its spread over the repeats. Then what nom takes: bytes of the kernel's image, memory in use
+ * once it serves, and the least memory of BENCH_BOOT_MEMORY_MIB with which it serves. */
+int bench_boot(const struct profiler_paths *paths, size_t repeats);
+
+/* BENCH_PRICE_CHANGES changes of price a repeat, through priced, under load, by turns to the one
+ * and the other row of a table of two: from priced's publication to the first packet under the new
+ * W, as the app itself measures it. The median, 99th percentile and worst. */
+#define BENCH_PRICE_CHANGES 200u
+int bench_price(const struct profiler_paths *paths, const struct trial_settings *settings,
+                size_t repeats);
+
 /* For scenes: one load on a running target, with the settings' cores, path and time (requests_max
  * and keep_alive as in load.h). Its rate, or -1 after a line that says what went wrong: that is
  * anything but a reply of 200 to each. */

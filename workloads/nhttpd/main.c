@@ -51,6 +51,8 @@ static void statistics(void *context, struct nom_statistics *out) {
         sequence = board->sequence;
         out->kernel = board->counters;
     } while (sequence != board->sequence || sequence & 1);
+    out->memory_bytes = board->memory_bytes;
+    out->memory_free_bytes = board->memory_free_bytes;
     serve_counters(&connections);
     net_counters(&out->net);
     out->uptime_us = plat_now_us();
