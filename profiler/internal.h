@@ -203,9 +203,9 @@ int profiler_target_wait(struct target *t, const char *prefix, uint32_t lines,
                          size_t why_bytes);
 
 bool profiler_is_vcpu_thread(pid_t qemu, const char *tid);
-/* Pins QEMU's vCPU threads to the vCPU core and its others to the I/O core. How many vCPU threads
- * were found. */
-uint32_t profiler_pin_target(pid_t qemu, const struct trial_settings *s);
+/* Pins QEMU's vCPU threads to the vCPU core, but for those behind the first so many apps', and its
+ * others to the I/O core. How many vCPU threads were found. */
+uint32_t profiler_pin_target(pid_t qemu, const struct trial_settings *s, uint32_t apps);
 
 /* Takes the self-check's line apart into times and kind. False if it is not such a line. */
 bool profiler_accel_parse(const char *line, struct profiler_accel_check *check);

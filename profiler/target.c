@@ -255,7 +255,7 @@ int target_start(struct target *t, const struct profiler_paths *paths,
     if (result != 0)
         return -1;
     if (floor->guest)
-        profiler_pin_target(t->pid, s);
+        profiler_pin_target(t->pid, s, t->prices ? t->app_count : s->vcpus);
     return start_spinner(t, why, why_bytes);
 }
 
