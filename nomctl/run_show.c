@@ -102,7 +102,7 @@ int run_show(const struct run *run, const struct trial_settings *s, bool json, b
             s->network, "vcpus", (json_int_t)s->vcpus, "apps", apps(run), "utility",
             json_utility(&run->apps[0].utility), "table", table(&run->apps[0]), "interrupted",
             interrupted, "phases", phases(run), "profit_usd", json_double(profit_usd)));
-    char utility[256];
+    char utility[256] = "";
     for (uint32_t i = 0; i < run->app_count; i++) {
         tuner_utility_format(&run->apps[i].utility, utility, sizeof utility);
         if (run->app_count > 1)

@@ -142,7 +142,7 @@ static int start_apps(struct target *t, const struct profiler_paths *paths,
 
 static int start_prices(struct target *t, const struct profiler_paths *paths,
                         const struct shared *shared, char *why, size_t why_bytes) {
-    struct command command;
+    struct command command = {.count = 0};
     const struct profiler_spawn spawn = {.argv = command.argv,
                                          .core = t->settings.io_core,
                                          .keep = {shared->board_fd},

@@ -35,7 +35,7 @@ struct provider_prices {
 };
 
 static struct provider_prices read_prices(struct provider_prices *shared) {
-    struct provider_prices copy;
+    struct provider_prices copy = {0};
     uint32_t before;
 
     do {

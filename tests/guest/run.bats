@@ -49,8 +49,9 @@ two_apps() {
     mkdir guest files
     cp "$BUILD"/lib/nom/*.elf guest
     cp "$BUILD/lib/nom/nhttpd.elf" files/nhttpd
+    cp "$BUILD/lib/nom/selfcheck.elf" files/selfcheck
     cp "$BUILD/lib/nom/selfcheck.elf" files/priced # it ends, and publishes nothing
-    (cd files && printf 'nhttpd\npriced\n' | cpio --quiet -o -H newc >../guest/initrd.cpio)
+    (cd files && printf 'nhttpd\npriced\nselfcheck\n' | cpio --quiet -o -H newc >../guest/initrd.cpio)
     NOM_HOME=$PWD/guest run --separate-stderr nomctl run nhttpd --db "$db" --accel "$accel" \
         --delay 0 --seconds 2
     echo "$status $output $stderr"

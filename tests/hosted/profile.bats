@@ -164,7 +164,7 @@ run_well() {
         '[[0,1,1,true],[0,2,1,true],[1,1,17,false],[1,2,17,true],[2,1,1.5,true],[2,2,1.5,true]]' ]
     [ "$(jq '[.phases[] | .price_noticed_us > 0] | all' <<<"$output")" = true ]
     [ "$(jq -c '[.apps[] | [.app_number, .table.rows > 0]]' <<<"$output")" = '[[1,true],[2,true]]' ]
-    [ "$(jq '(([.apps[].profit_usd] | add) - .profit_usd) | fabs < 1e-9' <<<"$output")" = true ]
+    [ "$(jq '(([.apps[].profit_usd] | add) - .profit_usd) | fabs < 1e-6' <<<"$output")" = true ]
     [ "$(jq -c '[.phases[] | .errors] | add' <<<"$output")" = 0 ]
     [ "$(sqlite3 "$db" 'SELECT group_concat(phase || app_number, " ") FROM phase ORDER BY trial_id')" = \
         "01 02 11 12 21 22" ]
