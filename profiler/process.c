@@ -1,9 +1,9 @@
 /*
  * A target that is a process of this Linux, or several: their networks (a veth each, between the
  * client's namespace and one of the app's own, veth.c) and the programs, on the core that a guest's
- * processor would have. All print into one pipe. The price daemon, which uses Linux's own sockets,
- * is in the client's namespace with the provider. It and the apps share the board: a file in memory
- * without a name.
+ * processor would have. All print into one pipe, a line by one write each. The price daemon, which
+ * uses Linux's own sockets, is in the client's namespace with the provider. It and the apps share
+ * the board: a file in memory without a name.
  *
  *   hosted   its own stack, by AF_PACKET on the app's end of the veth, which has no address
  *   host     Linux's sockets; the app's end has the address

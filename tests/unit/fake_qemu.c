@@ -232,7 +232,7 @@ void fake_qemu_hook(int argc, char **argv) {
     if (argc < 3 || strcmp(argv[1], "--fake-qemu") != 0)
         return;
     const char *behaviour = argv[2];
-    setvbuf(stdout, NULL, _IONBF, 0);
+    setvbuf(stdout, NULL, _IOLBF, BUFSIZ); /* a line in one piece: others write there, too */
     if (argc > 3 && strcmp(argv[3], "--version") == 0) {
         puts("QEMU emulator version 0 (fake)");
         exit(0);
