@@ -192,9 +192,10 @@ static int below(void) {
 /* All of memory: ends the app by a fault that finds no frame. */
 static int all_memory(void) {
     volatile unsigned char *memory = plat_reserve((size_t)8 << 30);
-    for (uint64_t i = 0; memory; i += PAGE)
+    if (!memory)
+        return 1;
+    for (uint64_t i = 0;; i += PAGE)
         memory[i] = 1;
-    return 1;
 }
 
 static volatile unsigned char *untouched;
