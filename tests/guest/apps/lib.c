@@ -29,11 +29,15 @@ static const char *vector_kind(void) {
 /* Fills each vector register that there is, computes for a while, and says whether all are as they
  * were. `seed` makes the contents an app's own. */
 static bool vectors_stay(uint64_t seed, uint64_t turns) {
-    static _Alignas(64) uint64_t in[32 * 8], out[32 * 8], masks[8];
+    static struct {
+        _Alignas(64) uint64_t in[32 * 8], out[32 * 8], masks[8];
+    } registers[PLAT_CORES_MAX];
+    uint64_t *in = registers[plat_core_index()].in, *out = registers[plat_core_index()].out;
+    uint64_t *masks = registers[plat_core_index()].masks;
     uint32_t states = plat_vector_mask;
     for (unsigned i = 0; i < 32 * 8; i++)
         in[i] = seed * 0x9e3779b97f4a7c15u + i;
-    memset(out, 0, sizeof out);
+    memset(out, 0, 32 * 64);
     if (states & 0x20) {
         uint64_t mask = seed & 0xffff;
         __asm__ volatile(
@@ -50,7 +54,7 @@ static bool vectors_stay(uint64_t seed, uint64_t turns) {
             : [in] "r"(in), [out] "r"(out), [mask] "r"(mask), [masks] "r"(masks)
             : "memory", "rax", "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7",
               "xmm8", "xmm9", "xmm10", "xmm11", "xmm12", "xmm13", "xmm14", "xmm15");
-        return memcmp(in, out, sizeof in) == 0 && masks[0] == mask && masks[1] == mask;
+        return memcmp(in, out, 32 * 64) == 0 && masks[0] == mask && masks[1] == mask;
     }
     if (states & 4) {
         __asm__ volatile(
