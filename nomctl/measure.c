@@ -33,6 +33,7 @@ enum {
     KEY_NO_SPINNER,
     KEY_RPS_CORE,
     KEY_VCPUS,
+    KEY_POLL_US,
 };
 
 const struct argp_option measure_argp_options[] = {
@@ -45,6 +46,8 @@ const struct argp_option measure_argp_options[] = {
     {"vcpus", KEY_VCPUS, "N", 0,
      "of a guest: virtual processors (default: 1; in a run one for each app and one for priced)",
      0},
+    {"poll-us", KEY_POLL_US, "US", 0,
+     "of nom and hosted: how long without a frame before the app sleeps (default: 100000)", 0},
     {"path", KEY_PATH, "PATH", 0, "what is requested (default: /)", 0},
     {"no-spinner", KEY_NO_SPINNER, 0, 0, "let the client's core fall asleep", 0},
     {"rps-core", KEY_RPS_CORE, "CORE", 0,
@@ -55,8 +58,11 @@ const struct argp_option measure_argp_options[] = {
 };
 
 void measure_defaults(struct measure_options *o) {
-    *o = (struct measure_options){
-        .accel = "auto", .network = "auto", .client = "nom", .rps_core = RPS_AUTO};
+    *o = (struct measure_options){.accel = "auto",
+                                  .network = "auto",
+                                  .client = "nom",
+                                  .rps_core = RPS_AUTO,
+                                  .poll_us = NOM_POLL_US_INITIAL};
 }
 
 /* One of a NULL-terminated list, or NOMCTL_USAGE. */
@@ -102,6 +108,15 @@ static int vcpus(const char *value, uint32_t *to) {
     return NOMCTL_OK;
 }
 
+static int poll_us(const char *value, double *to) {
+    char why[WHY_BYTES];
+    uint64_t n;
+    if (list_integer("--poll-us", value, 0, (uint64_t)NOM_POLL_US_MAX, &n, why, sizeof why))
+        return out_fail(NOMCTL_USAGE, "%s", why);
+    *to = (double)n;
+    return NOMCTL_OK;
+}
+
 bool measure_set(struct measure_options *o, int key, const char *value, int *code) {
     static const char *const accels[] = {"auto", "kvm", "tcg", NULL},
                              *const networks[] = {"auto", "tap", "user", NULL},
@@ -119,6 +134,8 @@ bool measure_set(struct measure_options *o, int key, const char *value, int *cod
         *code = rps_core(value, &o->rps_core);
     else if (key == KEY_VCPUS)
         *code = vcpus(value, &o->vcpus);
+    else if (key == KEY_POLL_US)
+        *code = poll_us(value, &o->poll_us);
     else if (key == KEY_NO_SPINNER)
         o->no_spinner = true;
     else if (key == KEY_PATH) {
@@ -165,6 +182,7 @@ int measure_floor(const struct measure_options *o, const struct profiler_paths *
     snprintf(s->path, sizeof s->path, "%s", o->path ? o->path : app_find(o->app)->path);
     if (o->no_spinner)
         s->spinner = false;
+    s->poll_us = o->poll_us;
     if (floor->guest && o->vcpus)
         s->vcpus = o->vcpus;
     if (!floor->guest && o->rps_core != RPS_AUTO)

@@ -198,6 +198,7 @@ struct measure_options {
     const struct profiler_floor *floor; /* NULL: auto */
     int32_t rps_core;                   /* or -1: none, or RPS_AUTO */
     uint32_t vcpus;                     /* 0: as many as the command needs */
+    double poll_us;
     bool no_spinner;
 };
 extern const struct argp_option measure_argp_options[];

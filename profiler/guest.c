@@ -97,10 +97,11 @@ static void command_line(const struct target *t, char *text, size_t bytes) {
     for (uint32_t i = 0; i < t->app_count && n < bytes; i++) {
         profiler_guest_ip(i, ip);
         n += (size_t)snprintf(
-            text + n, bytes - n, "%s%s --ip %s/24%s --delay-us %.3f --kick %s --control-port %d",
+            text + n, bytes - n,
+            "%s%s --ip %s/24%s --delay-us %.3f --kick %s --poll-us %.0f --control-port %d",
             i ? " -- " : "", s->app, tap ? ip : PROFILER_USER_IP,
             tap ? "" : " --gateway " PROFILER_USER_GATEWAY, s->delay_us,
-            s->kick == NOM_KICK_STRICT ? "strict" : "natural", PROFILER_CONTROL_PORT);
+            s->kick == NOM_KICK_STRICT ? "strict" : "natural", s->poll_us, PROFILER_CONTROL_PORT);
     }
     if (!t->prices || n >= bytes)
         return;

@@ -25,7 +25,8 @@
 struct command {
     const char *argv[ARGUMENTS_MAX];
     size_t count;
-    char ip[PROFILER_IP_BYTES + 8], delay[32], control[16], service[16], board[40], words[512];
+    char ip[PROFILER_IP_BYTES + 8], delay[32], poll[32], control[16], service[16], board[40],
+        words[512];
 };
 
 static void add(struct command *c, const char *option, const char *value) {
@@ -52,6 +53,7 @@ static void compose(struct command *c, const struct profiler_paths *paths,
     if (hosted)
         strcat(c->ip, "/24");
     snprintf(c->delay, sizeof c->delay, "%.3f", s->delay_us);
+    snprintf(c->poll, sizeof c->poll, "%.0f", s->poll_us);
     snprintf(c->control, sizeof c->control, "%d", PROFILER_CONTROL_PORT);
     snprintf(c->service, sizeof c->service, "%d", PROFILER_SERVICE_PORT);
     add_floor(c, hosted ? paths->hosted : paths->sockets, hosted, board_fd);
@@ -61,6 +63,7 @@ static void compose(struct command *c, const struct profiler_paths *paths,
     if (hosted) {
         add(c, "--delay-us", c->delay);
         add(c, "--kick", s->kick == NOM_KICK_STRICT ? "strict" : "natural");
+        add(c, "--poll-us", c->poll);
         add(c, "--control-port", c->control);
     }
     add(c, "--port", c->service);

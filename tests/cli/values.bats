@@ -104,6 +104,8 @@ run_app() { nomctl run nhttpd --db "$db" "$@"; }
         --table d --table e
     fails 2 "--vcpus: 0 is not between 1 and 16" run_app --vcpus 0
     fails 2 "--vcpus: 17 is not between 1 and 16" profile --vcpus 17
+    fails 2 "--poll-us: 1000001 is not between 0 and 1000000" profile --poll-us 1000001
+    fails 2 "--poll-us: '-1' is not a whole number" run_app --poll-us=-1
     fails 2 "--vcpus: 'x' is not a whole number" profile --vcpus x
     fails 2 "--vcpus: none of these floors is a guest" \
         nomctl compare nhttpd --db "$db" --on hosted,host --vcpus 2

@@ -185,8 +185,10 @@ static void test_guest_on_taps(void **state) {
     settings.delay_us = 8;
     start_well(2, true);
     expect(" -smp 3,maxcpus=4 ");
-    expect("-append nhttpd --ip 10.77.0.2/24 --delay-us 8.000 --kick natural --control-port 7700"
-           " -- nhttpd --ip 10.77.1.2/24 --delay-us 8.000 --kick natural --control-port 7700"
+    expect("-append nhttpd --ip 10.77.0.2/24 --delay-us 8.000 --kick natural --poll-us 100000 "
+           "--control-port 7700"
+           " -- nhttpd --ip 10.77.1.2/24 --delay-us 8.000 --kick natural --poll-us 100000 "
+           "--control-port 7700"
            " -- priced --ip 10.77.2.2/24 --adapter rest --url http://10.77.2.1:8080/prices ");
     expect("netdev=n0,mac=52:54:00:77:00:02 -netdev tap,id=n1,");
     expect("netdev=n2,mac=52:54:00:77:02:02");
