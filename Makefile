@@ -351,6 +351,10 @@ $(PRICED_ELF): $(patsubst %.c,$(BUILD)/guest/%.o,$(PRICED_SRC) $(wildcard runtim
 $(BUILD)/tests/apps/%.elf: $(BUILD)/guest/tests/guest/apps/%.o $(BUILD)/libnom.a
 	@mkdir -p $(@D)
 	$(GUEST_LINK)
+# An app of several files.
+HOSTILE_OBJ := $(patsubst %.c,$(BUILD)/guest/%.o,$(wildcard tests/guest/hostile/*.c)) \
+  $(patsubst %.S,$(BUILD)/guest/%.S.o,$(wildcard tests/guest/hostile/*.S))
+$(BUILD)/tests/apps/hostile.elf: $(HOSTILE_OBJ)
 
 # An initrd holds each app under its name, and the files it serves.
 $(LIB)/initrd.cpio: $(APP_ELF) $(PRICED_ELF) $(SITE) tools/make-initrd

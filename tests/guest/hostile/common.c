@@ -1,0 +1,42 @@
+/* What the parts of the hostile app share. */
+#include "hostile.h"
+#include "runtime/platform/nom/upcall.h"
+
+#define VIRTIO_VENDOR    0x1af4u
+#define CLASS_NETWORK    2u
+#define NEIGHBOUR_MAX_US 10000000u
+
+struct nom_context *hostile_context(void) {
+    return plat_cores[0].context;
+}
+
+uint64_t hostile_behind(uint64_t address) {
+    uint64_t physical = 0;
+    if (plat_call(NOM_SYS_QUERY, NOM_QUERY_PHYSICAL, address, (uint64_t)&physical) < 0)
+        return 0;
+    return physical;
+}
+
+static bool nic_is_free(void) {
+    const struct nom_board *board = plat_board();
+    for (uint32_t i = 0; i < board->resource_count; i++) {
+        const struct nom_resource *r = &board->resources[i];
+        if (r->kind == NOM_RESOURCE_PCI && r->pci_vendor == VIRTIO_VENDOR &&
+            r->pci_class == CLASS_NETWORK && r->owner == 0)
+            return true;
+    }
+    return false;
+}
+
+static unsigned others(void) {
+    unsigned count = 0;
+    for (unsigned i = 0; i < NOM_APPS_MAX; i++)
+        count += plat_board()->apps[i].state == NOM_APP_RUNS;
+    return count - 1;
+}
+
+void hostile_wait_for_neighbours(void) {
+    uint64_t end = plat_now_us() + NEIGHBOUR_MAX_US;
+    while (others() > 0 && nic_is_free() && plat_now_us() < end)
+        plat_wait(1000);
+}
