@@ -9,6 +9,7 @@
 # $console is the guest's serial log; $ip its address. NOM_TEST_ACCEL: tcg (default) or kvm.
 # May be set before: guest_initrd, another initrd; guest_nic, more options of the NIC (",name=value");
 # guest_options, more words for QEMU, before the NIC.
+# guest_cores, virtual cores.
 BUILD=${BUILD:-build}
 export ip=10.77.0.2
 
@@ -29,8 +30,8 @@ guest_start() {
     export console=${BATS_FILE_TMPDIR:?}/console
     rm -f "$console" # or an earlier guest would be taken to be ready
     # maxcpus: as the profiler does (profiler/qemu.c), so that QEMU keeps the guest's barriers.
-    local machine=(-accel tcg -cpu max -smp "1,maxcpus=2")
-    [ "${NOM_TEST_ACCEL:-tcg}" = kvm ] && machine=(-accel kvm -cpu host -bios qboot.rom -smp 1)
+    local machine=(-accel tcg -cpu max -smp "${guest_cores:-1},maxcpus=$((${guest_cores:-1} + 1))")
+    [ "${NOM_TEST_ACCEL:-tcg}" = kvm ] && machine=(-accel kvm -cpu host -bios qboot.rom -smp "${guest_cores:-1}")
     # Not by in_net: a function in the background would be a shell, and its pid not QEMU's. The guest
     # polls, so a limit on CPU time ends one that was left behind by a killed test.
     # shellcheck disable=SC2086 # words

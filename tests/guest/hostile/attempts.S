@@ -146,7 +146,7 @@ hostile_call_rsp:
 hostile_flags:
     pushfq
     popq %rax
-    andl $0x1b7300, %eax
+    andl $0x27300, %eax
     xorl $0x200, %eax
     ret
 
