@@ -2,7 +2,8 @@
  * Upcalls: what was interrupted has its general registers saved by the kernel (abi/context.h); the
  * rest is saved here, on the upcall's stack, before any C runs: FS and GS base, and all vector and
  * floating-point registers that the processor says an app may have, by XSAVE, or where the kernel
- * has not enabled it, by FXSAVE.
+ * has not enabled it, by FXSAVE. What was interrupted may be without bases (plat_call_losing, just
+ * after its call), so the handlers get those of the core, which lies where the stack begins.
  *
  *   rbx context page  r12 events  r13, r14 FS and GS base  rbp the top of the stack
  */
@@ -17,6 +18,10 @@ plat_upcall_entry:
     movq %rsi, %r12
     rdfsbase %r13
     rdgsbase %r14
+    movq (%rbp), %rax /* struct plat_core */
+    wrgsbase %rax
+    addq $UPCALL_THREAD_BLOCK, %rax
+    wrfsbase %rax
     subq plat_vector_bytes(%rip), %rsp
     andq $-64, %rsp
     movl plat_vector_mask(%rip), %eax

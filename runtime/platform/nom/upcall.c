@@ -14,8 +14,9 @@
 _Static_assert(UPCALL_SYS_RESUME == NOM_SYS_RESUME && UPCALL_ENTRY_SYSCALL == NOM_ENTRY_SYSCALL &&
                    UPCALL_MAGIC == NOM_FAULT_CALL_MAGIC,
                "upcall.S knows the abi's numbers");
-_Static_assert(offsetof(struct plat_core, self) == 0 && offsetof(struct plat_core, index) == 8,
-               "where GS finds them");
+_Static_assert(offsetof(struct plat_core, self) == 0 && offsetof(struct plat_core, index) == 8 &&
+                   offsetof(struct plat_core, thread_block) == UPCALL_THREAD_BLOCK,
+               "where GS and upcall.S find them");
 _Static_assert(NOM_EVENTS_ALL < 1u << HANDLERS, "a handler an event");
 
 #define UPCALL_STACK_BYTES 32768u /* of which vector registers take a tenth */
@@ -71,7 +72,9 @@ void plat_core_enter(struct plat_core *core, struct nom_context *context) {
     if (!context)
         return;
     context->upcall_events = 0;
-    context->upcall_stack = (uint64_t)core->upcall_stack_top;
+    struct plat_core **top = (struct plat_core **)(void *)(core->upcall_stack_top - 16);
+    *top = core; /* for upcall.S */
+    context->upcall_stack = (uint64_t)top;
     __atomic_store_n(&context->upcall_entry, (uint64_t)plat_upcall_entry, __ATOMIC_RELEASE);
 }
 

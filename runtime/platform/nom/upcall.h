@@ -10,6 +10,7 @@
 #define UPCALL_SYS_RESUME    12
 #define UPCALL_ENTRY_SYSCALL 1
 #define UPCALL_MAGIC         0x6c6c61636d6f6e
+#define UPCALL_THREAD_BLOCK  192 /* in struct plat_core */
 
 #ifndef __ASSEMBLER__
 #include "runtime/abi/context.h"
