@@ -4,6 +4,7 @@
 
 #define VIRTIO_VENDOR    0x1af4u
 #define CLASS_NETWORK    2u
+#define QUIET_US         500000u
 #define NEIGHBOUR_MAX_US 10000000u
 
 struct nom_context *hostile_context(void) {
@@ -39,4 +40,13 @@ void hostile_wait_for_neighbours(void) {
     uint64_t end = plat_now_us() + NEIGHBOUR_MAX_US;
     while (others() > 0 && nic_is_free() && plat_now_us() < end)
         plat_wait(1000);
+    /* And the memory: until none has been taken for a while. */
+    uint64_t free_bytes = 0, since = plat_now_us();
+    while (others() > 0 && plat_now_us() < since + QUIET_US && plat_now_us() < end) {
+        if (free_bytes != plat_board()->memory_free_bytes) {
+            free_bytes = plat_board()->memory_free_bytes;
+            since = plat_now_us();
+        }
+        plat_wait(1000);
+    }
 }
