@@ -4,6 +4,16 @@
  */
     .section .worker, "ax"
     .global nk_worker_zero, nk_worker_copy, nk_worker_syscall, nk_worker_registers
+    .global nk_worker_keys, nk_worker_end
+nk_worker_keys: /* rbx = the routine, r8 = its rcx; first, all memory may be used again */
+    xorl %eax, %eax
+    xorl %ecx, %ecx
+    xorl %edx, %edx
+    wrpkru
+    movq %r8, %rcx
+    jmp *%rbx
+nk_worker_end:
+    ud2
 nk_worker_zero: /* rdi = address, rcx = bytes / 8 */
     xorl %eax, %eax
     rep stosq

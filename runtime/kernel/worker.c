@@ -3,7 +3,11 @@
  *
  *   idle --run()--> running --ud2 at the end of a routine--> idle
  *                   running --interrupt--> running (deferred)
- *                   running --any other trap--> panic, but while probing: "syscall does not work"
+ *                   running --any other trap--> panic, but while probing
+ *
+ * Protection keys are off (processor.c), but where a hypervisor runs ring 3 on the host's own
+ * state, WRPKRU works all the same: an app could take the worker its memory, and then the next app
+ * its own. There each job begins by undoing that.
  *
  * While it runs, traps save into the core's worker_frame, and entries find their stack below the
  * caller of run().
@@ -16,7 +20,7 @@
 #include "trap.h"
 
 extern const uint8_t nk_worker_code_start[], nk_worker_zero[], nk_worker_copy[],
-    nk_worker_syscall[], nk_worker_registers[];
+    nk_worker_syscall[], nk_worker_registers[], nk_worker_keys[], nk_worker_end[];
 extern const uint8_t nk_tables_worker[];
 void nk_worker_enter(struct nk_frame *frame);
 _Noreturn void nk_worker_leave(void);
@@ -31,7 +35,12 @@ static struct {
 } clean __attribute__((aligned(64)));
 _Static_assert(sizeof clean == NK_XSAVE_BYTES_MAX, "layout of an XSAVE area");
 
-static bool probed;
+static struct { uint64_t vector, rip; } probed;
+static bool keys; /* ring 3 may write protection keys */
+
+static uint64_t address_of(const uint8_t *routine) {
+    return NK_WORKER_ADDRESS + (uint64_t)(routine - nk_worker_code_start);
+}
 
 static void run(const uint8_t *routine, uint64_t rdi, uint64_t rsi, uint64_t rcx) {
     struct nk_core *core = nk_core_here();
@@ -39,7 +48,9 @@ static void run(const uint8_t *routine, uint64_t rdi, uint64_t rsi, uint64_t rcx
         .rdi = rdi,
         .rsi = rsi,
         .rcx = rcx,
-        .rip = NK_WORKER_ADDRESS + (uint64_t)(routine - nk_worker_code_start),
+        .rbx = address_of(routine),
+        .r8 = rcx,
+        .rip = address_of(keys ? nk_worker_keys : routine),
         .cs = NK_CS_USER,
         .rflags = 2,
         .ss = NK_SS_USER,
@@ -59,9 +70,9 @@ void nk_worker_trap(struct nk_core *core, const struct nk_frame *frame) {
         nk_interrupt_defer((unsigned)frame->vector);
         return;
     }
-    if (core->worker_probes)
-        probed = frame->vector == NK_VECTOR_SYSCALL;
-    else if (frame->vector != NK_VECTOR_INVALID)
+    probed.vector = frame->vector;
+    probed.rip = frame->rip;
+    if (!core->worker_probes && frame->vector != NK_VECTOR_INVALID)
         nk_panic("trap %u in the worker at %x, address %x", frame->vector, frame->rip, nk_cr2());
     nk_worker_leave();
 }
@@ -84,6 +95,10 @@ uint32_t nk_worker_probe(void) {
     struct nk_core *core = nk_core_here();
     core->worker_probes = true;
     run(nk_worker_syscall, 0, 0, 0);
+    bool syscall = probed.vector == NK_VECTOR_SYSCALL;
+    keys = true;
+    run(nk_worker_end, 0, 0, 0);
+    keys = probed.rip == address_of(nk_worker_end);
     core->worker_probes = false;
-    return probed ? NOM_ENTRY_SYSCALL : NOM_ENTRY_FAULT;
+    return syscall ? NOM_ENTRY_SYSCALL : NOM_ENTRY_FAULT;
 }

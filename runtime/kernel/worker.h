@@ -17,7 +17,7 @@ void nk_worker_move(uint64_t to_physical, uint64_t from_physical, uint64_t bytes
  * processor starts. */
 void nk_worker_wipe(void);
 
-/* Does `syscall` in ring 3 enter ring 0? Gives enum nom_syscall_entry. */
+/* At boot: what works in ring 3. Does `syscall` enter ring 0? Gives enum nom_syscall_entry. */
 uint32_t nk_worker_probe(void);
 
 /* A trap while core->worker_runs: returns only for interrupts, which wait (interrupt.h). */

@@ -394,7 +394,7 @@ place_of() {
     local forbidden="%[xyz]mm[0-9]|%st\\b|%k[0-7]|^((lock|rep[nz]*|cs|data16) )*($mnemonics)\\b"
     # The worker's code is not for ring 0.
     objdump -d --no-show-raw-insn "$BUILD/lib/nom/nom.elf" |
-        sed '/<nk_worker_\(zero\|copy\|syscall\|registers\)>:/,/^$/d' |
+        sed '/<nk_worker_\(zero\|copy\|syscall\|registers\|keys\)>:/,/^$/d' |
         sed -n 's/^ *[0-9a-f]*:\t//p' | sed 's/[<#].*//' >"$BATS_TEST_TMPDIR/instructions"
     [ "$(wc -l <"$BATS_TEST_TMPDIR/instructions")" -gt 1000 ]
     run grep -E "$forbidden" "$BATS_TEST_TMPDIR/instructions"
