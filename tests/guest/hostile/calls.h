@@ -22,6 +22,8 @@ void model_after(uint64_t number, const uint64_t a[4], int64_t result);
 void model_look(void);
 /* Gives all back. */
 void model_end(void);
+/* What cannot be given back: the pages of the contexts that it had. */
+uint64_t model_kept_bytes(void);
 /* Near something that it has. */
 uint64_t model_address(void);
 uint64_t model_physical(void);

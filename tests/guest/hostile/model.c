@@ -223,6 +223,7 @@ static void step_channel(void) {
 
 static uint8_t stacks[GUESTS][PAGE] __attribute__((aligned(16)));
 static unsigned guest_next;
+static int64_t context_last; /* the highest index of a context so far */
 static volatile bool guest_runs;
 
 /* On a core of its own, without anything of the libraries: calls, and gives the core back. */
@@ -252,6 +253,7 @@ static void step_core(void) {
     int64_t result = calls_make(NOM_SYS_ACQUIRE, r->id, (uint64_t)&start, 0, 0);
     guest_runs = result >= 0;
     guest_next += result >= 0;
+    context_last = result > context_last ? result : context_last;
     if (result < 0 && result != -NOM_EBUSY && result != -NOM_ENOMEM)
         calls_wrong("a core", r->id, (uint64_t)result);
 }
@@ -280,8 +282,8 @@ void model_step(bool cores) {
         step_channel();
         break;
     case 6:
-        calls_make(calls_below(4) ? NOM_SYS_NOTIFY : NOM_SYS_YIELD, NOM_NOTIFY_CORE, calls_below(8),
-                   0, 0);
+        calls_make(calls_below(64) ? NOM_SYS_NOTIFY : NOM_SYS_YIELD, NOM_NOTIFY_CORE,
+                   calls_below(8), 0, 0);
         break;
     case 7:
         if (cores)
@@ -339,6 +341,10 @@ void model_after(uint64_t number, const uint64_t a[4], int64_t result) {
     default:
         break;
     }
+}
+
+uint64_t model_kept_bytes(void) {
+    return (uint64_t)context_last * PAGE;
 }
 
 void model_look(void) {

@@ -19,6 +19,15 @@ static _Noreturn void spin(void) {
         __asm__ volatile("pause");
 }
 
+/* As that, for as long as this app lasts. */
+static uint64_t stubborn_end_tsc;
+static _Noreturn void stubborn(void) {
+    while (plat_now_tsc() < stubborn_end_tsc)
+        __asm__ volatile("pause");
+    for (;;)
+        plat_call(NOM_SYS_RESUME, NOM_RESUME_SAVED, 0, 0);
+}
+
 static _Noreturn void core(uint64_t index, struct nom_context *context) {
     context->upcall_stack = (uint64_t)stacks[index] + STACK_BYTES / 2 - 8;
     __atomic_store_n(&context->upcall_entry, (uint64_t)spin, __ATOMIC_RELEASE);
@@ -84,7 +93,8 @@ int hostile_starve(uint64_t seconds) {
     while (plat_now_us() < end - seconds * 500000)
         storm(prices);
     /* Now it keeps its core for itself, and answers nothing. */
-    __atomic_store_n(&context->upcall_entry, 0, __ATOMIC_RELEASE);
+    stubborn_end_tsc = plat_now_tsc() + plat_us_to_tsc((double)seconds * 500000);
+    __atomic_store_n(&context->upcall_entry, (uint64_t)stubborn, __ATOMIC_RELEASE);
     while (plat_now_us() < end)
         __asm__ volatile("pause");
     plat_core_enter(&plat_cores[0], context); /* whoever is cut loses the bases */
