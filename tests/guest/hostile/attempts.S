@@ -14,8 +14,7 @@
     .endm
     .macro table_end name
     .pushsection .rodata.\name, "a", @progbits
-    .global \name\()_end
-\name\()_end:
+    .quad 0, 0
     .popsection
     .endm
     .macro entry table, name

@@ -20,23 +20,23 @@
 #define ERRORS        (NOM_EPERM + 1) /* of enum nom_error, and 0 */
 
 /* attempts.S: each stub may use any register and any stack below it. It faults, or returns 0 if it
- * had no effect, or anything else if it succeeded. */
+ * had no effect, or anything else if it succeeded. Each table ends with a stub NULL. */
 struct hostile_attempt {
     uint64_t (*stub)(uint64_t a, uint64_t b);
     const char *name;
 };
-extern const struct hostile_attempt hostile_attempts[], hostile_attempts_end[];
+extern const struct hostile_attempt hostile_attempts[];
 uint64_t hostile_read(uint64_t address, uint64_t b), hostile_write(uint64_t address, uint64_t b),
     hostile_jump(uint64_t address, uint64_t b), hostile_push(uint64_t rsp, uint64_t b),
     hostile_call_rsp(uint64_t rsp, uint64_t entry), hostile_flags(uint64_t a, uint64_t b);
 /* Not where a hypervisor runs ring 3 on the host's own processor state and interprets the rest (the
  * call by fault tells it): there the first has effect, on the app alone, and the second ends it. */
-extern const struct hostile_attempt hostile_natives[], hostile_natives_end[];
+extern const struct hostile_attempt hostile_natives[];
 uint64_t hostile_wrpkru(uint64_t a, uint64_t b), hostile_iretq_data(uint64_t a, uint64_t b);
 /* a = port, b = value. */
-extern const struct hostile_attempt hostile_ports[], hostile_ports_end[];
+extern const struct hostile_attempt hostile_ports[];
 /* a = selector. */
-extern const struct hostile_attempt hostile_selectors[], hostile_selectors_end[];
+extern const struct hostile_attempt hostile_selectors[];
 /* a = number of the MSR, b = value. */
 uint64_t hostile_rdmsr(uint64_t a, uint64_t b), hostile_wrmsr(uint64_t a, uint64_t b);
 

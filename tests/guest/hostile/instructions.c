@@ -58,9 +58,9 @@ static bool try(uint64_t (*stub)(uint64_t, uint64_t), const char *name, uint64_t
 
 static void instructions(void) {
     static const uint64_t flags[] = {~0ULL, 0x3000, 0x100, 0x4000, 0x20000, 0x180000};
-    for (const struct hostile_attempt *a = hostile_attempts; a < hostile_attempts_end; a++)
+    for (const struct hostile_attempt *a = hostile_attempts; a->stub; a++)
         try(a->stub, a->name, 0, 0);
-    for (const struct hostile_attempt *a = hostile_natives; a < hostile_natives_end; a++)
+    for (const struct hostile_attempt *a = hostile_natives; a->stub; a++)
         if (plat_call_entry() == NOM_ENTRY_SYSCALL)
             try(a->stub, a->name, 0, 0);
     /* The hypervisor itself may take one that our kernel's table refuses (here: 0x1a), and go on.
@@ -79,7 +79,7 @@ static void instructions(void) {
 }
 
 static void selectors(struct seeded *random) {
-    for (const struct hostile_attempt *a = hostile_selectors; a < hostile_selectors_end; a++)
+    for (const struct hostile_attempt *a = hostile_selectors; a->stub; a++)
         for (unsigned n = 0; n < SELECTORS + 32; n++)
             try(a->stub, a->name, n < SELECTORS ? n : seeded_below(random, 65536), 0);
 }
@@ -90,7 +90,7 @@ static void ports(struct seeded *random) {
                                     0x2f8, 0x3f8, 0x402, 0x510, 0x511, 0x514,  0x600, 0x604,
                                     0xcd8, 0xcf8, 0xcf9, 0xcfc, 0xcff, 0xb004, 0xffff};
     const unsigned count = sizeof list / sizeof list[0];
-    for (const struct hostile_attempt *a = hostile_ports; a < hostile_ports_end; a++)
+    for (const struct hostile_attempt *a = hostile_ports; a->stub; a++)
         for (unsigned n = 0; n < count + some(RANDOM_PORTS); n++)
             try(a->stub, a->name, n < count ? list[n] : seeded_below(random, 65536),
                 seeded_next(random));
