@@ -1,13 +1,15 @@
 /*
  * Apps that share cores, or do not:
  *
- *   share spin BYTE MS   computes with this byte in every vector register, which must still be
- * there; so long and until it has been pre-empted often, if others run share hog MS         gets
- * the upcall and never answers it; so long and until it was cut often share mute MS        the
- * same, with no entry for upcalls share peek N         yields N times, and looks for what another
- * app left in the registers share poll MS        polls, with no call; no timer may interrupt
- * anybody meanwhile share sleep N MS     waits N times for so long each share faults         faults
- * in its handler share wait BYTE      computes until no slice of its ends any more
+ *   share spin BYTE MS  computes with this byte in all vector registers, which must stay there;
+ *                       so long and until it has been pre-empted often, if others run
+ *   share hog MS        gets the upcall and never answers; so long and until it was cut often
+ *   share mute MS       the same, with no entry for upcalls
+ *   share peek N        yields N times, looks for what another app left in the registers
+ *   share poll MS       polls, with no call; no timer may interrupt anybody meanwhile
+ *   share sleep N MS    waits N times for so long each
+ *   share faults        faults in its handler
+ *   share wait BYTE     computes until no slice of its ends any more
  */
 #include "upcall.h"
 #include <stdlib.h>
@@ -70,7 +72,9 @@ _Noreturn static uint64_t ignore(struct nom_context *context, uint64_t events) {
 
 static void hog(struct nom_context *context, uint64_t ms, bool mute) {
     hog_end_us = plat_now_us() + ms * 1000;
-    if (!mute)
+    if (mute) /* the library had set its own */
+        __atomic_store_n(&context->upcall_entry, 0, __ATOMIC_SEQ_CST);
+    else
         upcalls(context, ignore, 0);
     ignore(context, 0);
 }
