@@ -118,17 +118,16 @@ static void begin(struct nk_core *core) {
     core->up = true;
 }
 
-static struct nk_core *prepare(unsigned index) {
+static struct nk_core *prepare(unsigned index, uint64_t stacks) {
     struct nk_core *core = &nk_cores[index];
     core->self = core;
     core->index = index;
-    core->entry_stack = (uint64_t)nk_core_stacks + index * NK_CORE_STACKS_BYTES +
-                        NK_STACK_GUARD_BYTES + NK_STACK_BYTES;
+    core->entry_stack = stacks + NK_STACK_GUARD_BYTES + NK_STACK_BYTES;
     return core;
 }
 
 void nk_core_start_first(void) {
-    begin(prepare(0));
+    begin(prepare(0, (uint64_t)nk_core_stacks));
     nk_core_count = 1;
     nk_lock();
 }
@@ -176,13 +175,18 @@ void nk_core_start_others(uint64_t tsc_hz) {
     nk_copy(nk_direct(NK_TRAMPOLINE), nk_trampoline,
             nk_image_physical(nk_trampoline_end) - nk_image_physical(nk_trampoline));
     nk_tables_boot[0] = nk_tables_boot[DIRECT_TOP_ENTRY] & ~NK_PAGE_NO_EXECUTE;
+    uint64_t stacks = 0; /* of a core that did not start: the next one's */
     for (unsigned i = 0; i < wanted && nk_core_count < NK_CORES_MAX; i++) {
         if (apic_id[i] == nk_cores[0].apic_id)
             continue;
-        if (boot(prepare(nk_core_count), apic_id[i], tsc_hz))
+        if (!stacks)
+            stacks = nk_paging_stacks(nk_core_count);
+        if (stacks && boot(prepare(nk_core_count, stacks), apic_id[i], tsc_hz)) {
             nk_core_count++;
-        else
+            stacks = 0;
+        } else {
             nk_line("core %u does not start", (uint64_t)apic_id[i]);
+        }
     }
     nk_tables_boot[0] = 0;
 }

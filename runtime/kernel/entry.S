@@ -101,7 +101,7 @@ gdt_pointer_low:
     .bss
     .balign 4096
     .global nk_core_stacks
-nk_core_stacks: /* limits.h; the first page of each core's is the guard, which paging.c unmaps */
-    .skip NK_CORES_MAX * NK_CORE_STACKS_BYTES
+nk_core_stacks: /* of the first core; limits.h; the first page is the guard, which paging.c unmaps */
+    .skip NK_CORE_STACKS_BYTES
 
     .section .note.GNU-stack, "", @progbits

@@ -17,7 +17,9 @@
 #define NK_LOW_KEPT_BYTES    0x10000     /* start of memory, for the firmware and starting cores */
 #define NK_WORKER_ADDRESS    0x100000000 /* of the worker's code, in its own address space */
 /* Of each core: a page that nothing is mapped at, the stack, those of traps that may come at any
- * instruction (NMI, debug, double fault, machine check). */
+ * instruction (NMI, debug, double fault, machine check). The first core's lie in the image, the
+ * others' are memory found at boot, mapped below it. */
+#define NK_STACKS_BASE       NK_IMAGE_BASE
 #define NK_STACK_GUARD_BYTES 4096
 #define NK_STACK_BYTES       16384
 #define NK_FAULT_STACKS      4

@@ -45,11 +45,23 @@ void nk_paging_start(void) {
     image_rights(text_end, rodata_end, PRESENT | NK_PAGE_NO_EXECUTE);
     image_rights(rodata_end, end, PRESENT | NK_PAGE_NO_EXECUTE | NK_PAGE_WRITE);
     image_rights(end, NK_BLOCK_BYTES, 0);
-    for (unsigned i = 0; i < NK_CORES_MAX; i++)
-        nk_tables_image[nk_image_physical(nk_core_stacks + i * NK_CORE_STACKS_BYTES) /
-                        NK_PAGE_BYTES] = 0;
+    nk_tables_image[nk_image_physical(nk_core_stacks) / NK_PAGE_BYTES] = 0;
     nk_tables_boot[0] = 0;
     nk_cr3_set(nk_image_physical(nk_tables_boot));
+}
+
+_Static_assert(NK_CORES_MAX *NK_CORE_STACKS_BYTES <= NK_IMAGE_PHYSICAL, "stacks and image");
+
+uint64_t nk_paging_stacks(unsigned core) {
+    const unsigned guard = NK_STACK_GUARD_BYTES / NK_PAGE_BYTES;
+    const unsigned pages = NK_CORE_STACKS_BYTES / NK_PAGE_BYTES;
+    uint64_t physical = nk_memory_kernel_pages(pages - guard);
+    if (!physical)
+        return 0;
+    for (unsigned i = guard; i < pages; i++)
+        nk_tables_image[core * pages + i] =
+            (physical + (i - guard) * NK_PAGE_BYTES) | PRESENT | NK_PAGE_NO_EXECUTE | NK_PAGE_WRITE;
+    return NK_STACKS_BASE + core * NK_CORE_STACKS_BYTES;
 }
 
 uint64_t nk_paging_space(unsigned app) {

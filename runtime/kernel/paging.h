@@ -17,6 +17,10 @@ struct nk_app;
 /* Gives every page of the kernel's image its own rights and drops the identity map. */
 void nk_paging_start(void);
 
+/* Memory for the stacks of a core that is not the first (limits.h), mapped but for the guard; the
+ * address of the guard, or 0 without memory. Once for each core. */
+uint64_t nk_paging_stacks(unsigned core);
+
 /* An empty address space: physical address of its top table, or 0 without memory. Its tables are
  * the app's, and go back with all that it owns (nk_memory_release). */
 uint64_t nk_paging_space(unsigned app);

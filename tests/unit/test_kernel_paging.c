@@ -45,6 +45,12 @@ uint64_t nk_memory_pages(unsigned owner, unsigned count) {
     return 0;
 }
 
+/* No other core is started here. */
+uint64_t nk_memory_kernel_pages(unsigned count) {
+    (void)count;
+    return 0;
+}
+
 void nk_memory_free(uint64_t physical, uint64_t bytes) {
     uint64_t i = (physical - TABLES_AT) / NK_PAGE_BYTES;
     assert_true(i < TABLES_MAX && table_used[i] && bytes == NK_PAGE_BYTES);
