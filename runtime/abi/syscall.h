@@ -41,7 +41,9 @@ enum nom_syscall {
     NOM_SYS_RELEASE = 4,
 
     /* Frames (K9). A frame that an app owns is mapped once or not at all. */
-    NOM_SYS_GRANT = 5, /* (bytes, 0, struct nom_frames *out): zeroed, contiguous, not mapped yet */
+    /* (bytes <= NOM_GRANT_BYTES_MAX, 0, struct nom_frames *out): zeroed, contiguous, not mapped yet
+     */
+    NOM_SYS_GRANT = 5,
     NOM_SYS_MAP = 6,   /* (address, physical, bytes, rights): frames of one's own, not mapped yet */
     NOM_SYS_UNMAP = 7, /* (address, bytes): the frames stay the app's */
     NOM_SYS_FREE = 8,  /* (physical, bytes): frames of one's own that are not mapped go back */
@@ -141,6 +143,8 @@ _Static_assert(sizeof(struct nom_core_start) == 24, "layout of struct nom_core_s
 #define NOM_FRAME_BYTES       4096u
 #define NOM_FRAME_BYTES_LARGE 0x200000u
 #define NOM_FRAMES_LARGE      0x100000u
+/* Of one grant, which is cleared while others wait for the kernel; more: -NOM_EINVAL. */
+#define NOM_GRANT_BYTES_MAX   0x4000000u
 struct nom_frames {
     uint64_t physical; /* guest-physical address of the first byte (trusted mode, K7) */
     uint64_t bytes;

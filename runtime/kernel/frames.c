@@ -32,7 +32,7 @@ static bool page_rights(uint64_t rights, uint64_t *page) {
 int64_t nk_call_grant(struct nk_app *app, uint64_t bytes, uint64_t flags, uint64_t out,
                       uint64_t d) {
     (void)d;
-    if (bytes == 0 || flags != 0)
+    if (bytes == 0 || bytes > NOM_GRANT_BYTES_MAX || flags != 0)
         return -NOM_EINVAL;
     if (!nk_paging_writable(app, out, sizeof(struct nom_frames)))
         return -NOM_EFAULT;
