@@ -68,7 +68,7 @@ APP_SRC := $(filter-out runtime/net/virtnet%,$(foreach d,runtime/econ runtime/li
   runtime/net/lwip runtime/platform/shared,$(wildcard $(d)/*.c)))
 HOSTED_SRC := $(APP_SRC) $(wildcard runtime/platform/linux/*.c)
 MEMORY_SRC := $(APP_SRC) $(wildcard runtime/platform/memory/*.c)
-LWIP_SRC := $(wildcard $(LWIP)/core/*.c $(LWIP)/core/ipv4/*.c) $(LWIP)/netif/ethernet.c
+LWIP_SRC := $(filter-out %/memp.c,$(wildcard $(LWIP)/core/*.c $(LWIP)/core/ipv4/*.c)) $(LWIP)/netif/ethernet.c
 HOSTED_OBJ := $(HOSTED_SRC:%.c=$(BUILD)/hosted/%.o) $(LIB_ASM:%.S=$(BUILD)/host/%.S.o) $(LWIP_SRC:$(LWIP)/%.c=$(BUILD)/hosted/lwip/%.o)
 MEMORY_OBJ := $(MEMORY_SRC:%.c=$(BUILD)/memory/%.o) $(LIB_ASM:%.S=$(BUILD)/host/%.S.o) $(LWIP_SRC:$(LWIP)/%.c=$(BUILD)/memory/lwip/%.o)
 
@@ -232,8 +232,6 @@ FUZZ_SAN := -fsanitize=address,undefined -fno-sanitize-recover=all
 FUZZ_LDLIBS := $(HOST_LDLIBS)
 # What guides a fuzzer: the code under test. The floor in memory would only slow it down.
 FUZZ_GUIDE = -fsanitize=fuzzer-no-link
-# lwIP's structures come from net/pool too, which the sanitizer watches.
-FUZZ_CFLAGS += -DMEMP_MEM_MALLOC=1
 $(FUZZ)/obj/runtime/platform/memory/%.o $(FUZZ)/obj/tests/fuzz/fuzz_stack.o: FUZZ_GUIDE =
 
 $(FUZZ)/obj/%.o: %.c Makefile

@@ -9,6 +9,7 @@
 #include "runtime/net/control_port.h"
 #include "lwip/tcp.h"
 #include "runtime/net/net.h"
+#include "runtime/platform/platform.h"
 #include <stdbool.h>
 
 #define POLL_TICKS 2 /* of 2 * TCP_TMR_INTERVAL: retries what memory did not allow */
@@ -20,7 +21,7 @@ struct session {
     bool ended;  /* no more bytes will come */
     bool ending; /* over: to be closed */
     uint32_t idle_polls;
-    struct control_session control;
+    struct control_session *control; /* large: from the first client that it serves on */
 };
 
 static struct session sessions[CONTROL_PORT_SESSIONS_MAX];
@@ -60,7 +61,7 @@ static void feed(struct session *s) {
     while (s->unread != NULL && !s->ending && tcp_sndbuf(s->pcb) >= sizeof reply &&
            tcp_sndqueuelen(s->pcb) + 2 < TCP_SND_QUEUELEN) {
         size_t used = 0, reply_bytes = 0;
-        int status = control_input(&s->control, served, s->unread->payload, s->unread->len, &used,
+        int status = control_input(s->control, served, s->unread->payload, s->unread->len, &used,
                                    reply, &reply_bytes);
         tcp_recved(s->pcb, (u16_t)used);
         s->unread = pbuf_free_header(s->unread, (u16_t)used);
@@ -119,10 +120,16 @@ static err_t on_accept(void *argument, struct tcp_pcb *pcb, err_t error) {
     }
     for (struct session *s = sessions; s < sessions + CONTROL_PORT_SESSIONS_MAX; s++) {
         if (s->pcb == NULL) {
+            if (s->control == NULL) {
+                s->control = plat_dma_alloc(sizeof *s->control);
+            }
+            if (s->control == NULL) {
+                break;
+            }
             s->pcb = pcb;
             s->ended = s->ending = false;
             s->idle_polls = 0;
-            control_session_init(&s->control);
+            control_session_init(s->control);
             tcp_arg(pcb, s);
             tcp_recv(pcb, on_receive);
             tcp_sent(pcb, on_sent);

@@ -16,8 +16,9 @@
 #include "lwip/tcp.h"
 #include "runtime/net/batch.h"
 #include "runtime/net/ethernet.h"
+#include "runtime/net/heap.h"
+#include "runtime/net/lwip/memp.h"
 #include "runtime/net/park.h"
-#include "runtime/net/pool.h"
 #include "runtime/platform/nic.h"
 #include "runtime/platform/platform.h"
 #include <stdio.h>
@@ -95,7 +96,8 @@ int net_open(const struct net_config *config, char *why, uint32_t why_bytes) {
     if (nic == NULL) {
         return -1;
     }
-    if (net_pool_open() != 0) {
+    if (net_heap_open(plat_memory_share() / NET_MEMORY_PARTS) != 0 ||
+        net_memp_open(config->connections) != 0) {
         snprintf(why, why_bytes, "no memory for packets");
         return -1;
     }

@@ -1,7 +1,7 @@
 /*
  * An app's private network: one NIC, the batching delay W, one lwIP stack (raw API). The app calls
- * net_poll in its loop; everything else happens from there, on one core, without a lock, an
- * allocation from anything but fixed pools, or a system call.
+ * net_poll in its loop; everything else happens from there, on one core, without a lock, or a
+ * system call but where a pool grows beyond what it ever had (pool.h).
  *
  *   wire -> NIC -> batch (W) -> lwIP -> app callbacks -> lwIP -> batch -> NIC -> wire
  *
@@ -19,7 +19,11 @@ struct net_config {
     uint32_t address_be, netmask_be, gateway_be; /* IPv4, network byte order; gateway 0: none */
     double delay_us;
     enum nom_kick kick;
+    uint32_t connections; /* of the app, at most; 0: as many as the stack can have */
 };
+
+/* Of plat_memory_share at net_open, packet memory takes one of so many parts, at most. */
+#define NET_MEMORY_PARTS 4u
 
 /* Parses "10.0.0.2/24" (address and mask of config) or a bare address; 0 or -1. */
 int net_parse_cidr(const char *text, uint32_t *address_be, uint32_t *netmask_be);

@@ -1,80 +1,74 @@
 /*
- * The pools of pool.h. A free block's first word links to the next free one; the pool a block
- * belongs to follows from its address, since each pool is one piece of memory.
+ * The pools of pool.h. A free block's first word links to the next free one; last given, first
+ * taken. A piece is aligned to its size and begins with the name of its pool: so a block's address
+ * tells where it goes back to.
  */
 #include "runtime/net/pool.h"
 #include "runtime/platform/platform.h"
 #include <floor_poison.h>
-#include <string.h>
 
-struct block {
-    struct block *next;
+struct net_block {
+    struct net_block *next;
 };
 
-struct pool {
-    size_t block_bytes, blocks;
-    char *memory;
-    struct block *free;
-};
-
-/* Headers alone (pure ACKs, data sent without a copy), small replies, full segments. All are whole
- * cache lines. */
-static struct pool pools[] = {
-    {.block_bytes = 128, .blocks = 16384},
-    {.block_bytes = 512, .blocks = 8192},
-    {.block_bytes = 1664, .blocks = 4096},
-};
-#define POOLS (sizeof pools / sizeof pools[0])
+struct piece {
+    struct net_pool *pool;
+} __attribute__((aligned(64))); /* blocks of whole cache lines begin with one */
 
 static size_t taken;
 
-int net_pool_open(void) {
-    for (struct pool *p = pools; p < pools + POOLS; p++) {
-        p->memory = plat_dma_alloc(p->block_bytes * p->blocks);
-        if (p->memory == NULL) {
-            return -1;
-        }
-        for (size_t i = p->blocks; i-- > 0;) {
-            struct block *b = (struct block *)(void *)(p->memory + i * p->block_bytes);
-            b->next = p->free;
-            p->free = b;
-            plat_memory_back(b, p->block_bytes);
-        }
+static bool grow(struct net_pool *pool) {
+    const uint32_t fits = (NET_POOL_PIECE_BYTES - sizeof(struct piece)) / pool->block_bytes;
+    if (pool->blocks >= pool->blocks_max) {
+        return false;
     }
-    return 0;
+    struct piece *piece = plat_dma_alloc(NET_POOL_PIECE_BYTES);
+    if (piece == NULL) {
+        return false;
+    }
+    uint32_t missing = pool->blocks_max - pool->blocks;
+    piece->pool = pool;
+    pool->fresh = (char *)(piece + 1);
+    pool->fresh_blocks = missing < fits ? missing : fits;
+    pool->blocks += pool->fresh_blocks;
+    plat_memory_back(pool->fresh, NET_POOL_PIECE_BYTES - sizeof *piece);
+    return true;
 }
 
-void *net_pool_take(size_t bytes) {
-    for (struct pool *p = pools; p < pools + POOLS; p++) {
-        struct block *b = p->free;
-        if (bytes <= p->block_bytes && b != NULL) {
-            plat_memory_out(b, bytes < sizeof *b ? sizeof *b : bytes);
-            p->free = b->next;
-            taken++;
-            return b;
-        }
-    }
-    return NULL;
+bool net_pool_start(struct net_pool *pool) {
+    return pool->blocks > 0 || grow(pool);
 }
 
-void *net_pool_take_zeroed(size_t count, size_t bytes) {
-    void *memory = net_pool_take(count * bytes);
-    return memory == NULL ? NULL : memset(memory, 0, count * bytes);
+void *net_pool_take(struct net_pool *pool, size_t bytes) {
+    struct net_block *block = pool->free;
+    if (bytes < sizeof *block) {
+        bytes = sizeof *block;
+    }
+    if (block != NULL) {
+        plat_memory_out(block, bytes);
+        pool->free = block->next;
+    } else {
+        if (pool->fresh_blocks == 0 && !grow(pool)) {
+            return NULL;
+        }
+        block = (struct net_block *)(void *)pool->fresh;
+        plat_memory_out(block, bytes);
+        pool->fresh += pool->block_bytes;
+        pool->fresh_blocks--;
+    }
+    taken++;
+    return block;
 }
 
 void net_pool_give(void *memory) {
-    for (struct pool *p = pools; p < pools + POOLS; p++) {
-        size_t offset = (size_t)((char *)memory - p->memory);
-        if (offset < p->block_bytes * p->blocks) {
-            struct block *b = memory;
-            plat_memory_out(b, sizeof *b);
-            b->next = p->free;
-            p->free = b;
-            plat_memory_back(b, p->block_bytes);
-            taken--;
-            return;
-        }
-    }
+    uintptr_t start = (uintptr_t)memory & ~(uintptr_t)(NET_POOL_PIECE_BYTES - 1);
+    struct net_pool *pool = ((const struct piece *)start)->pool;
+    struct net_block *block = memory;
+    plat_memory_out(block, sizeof *block);
+    block->next = pool->free;
+    pool->free = block;
+    plat_memory_back(block, pool->block_bytes);
+    taken--;
 }
 
 size_t net_pool_taken(void) {

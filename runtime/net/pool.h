@@ -1,23 +1,36 @@
 /*
- * Packet memory: blocks of a few sizes, all taken from plat_dma_alloc at start-up, so that a device
- * reaches every byte of it. Take and give are O(1); a pool that runs dry borrows from the next
- * larger one; after that there is no memory, which TCP bears (it sends later).
+ * Pools: blocks of one size, in memory that a device reaches. A pool grows by pieces of memory as
+ * it is used, up to its limit, and keeps what it has: so it costs what was once needed at one time,
+ * and a floor that has no more memory only makes it give NULL. Take and give are O(1); growing may
+ * cost a call of plat_dma_alloc, never in a steady state.
  */
 #ifndef NET_POOL_H
 #define NET_POOL_H
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
-/* 0, or -1 if the floor has not that much memory. Once, before anything is taken. */
-int net_pool_open(void);
+#define NET_POOL_PIECE_BYTES 32768u /* as far as plat_dma_alloc aligns to the size */
 
-/* lwIP's heap (lwipopts.h). NULL if there is none left or bytes is more than a frame needs. */
-void *net_pool_take(size_t bytes);
-void *net_pool_take_zeroed(size_t count, size_t bytes);
-void net_pool_give(void *memory);
+/* Declared with its first two fields; the rest starts as zeroes. */
+struct net_pool {
+    uint32_t block_bytes; /* a multiple of 8, much smaller than a piece */
+    uint32_t blocks_max;  /* may be changed at any time; what there is stays */
+    uint32_t blocks;      /* there are: handed out, given back, or fresh */
+    uint32_t fresh_blocks;
+    char *fresh; /* never handed out yet: the newest piece's end */
+    struct net_block *free;
+};
 
-/* Blocks taken and not given back: 0 while nothing is under way. */
+/* Takes the pool's first piece, so that it is never without any; false if there is no memory. */
+bool net_pool_start(struct net_pool *pool);
+/* A block of which `bytes` will be used (a sanitizer watches the rest); NULL: none is left. */
+void *net_pool_take(struct net_pool *pool, size_t bytes);
+/* Of any pool. */
+void net_pool_give(void *block);
+
+/* Blocks taken and not given back, of all pools. */
 size_t net_pool_taken(void);
 
 #endif

@@ -21,9 +21,14 @@ uint64_t plat_now_us(void);
 uint64_t plat_tsc_to_ns(uint64_t tsc);
 uint64_t plat_us_to_tsc(double us);
 
-/* Memory that devices may reach: zeroed, physically contiguous, at least 4096-byte aligned, never
- * given back. NULL where there is none left. Meant for start-up, not for the data path. */
+/* Memory that devices may reach: zeroed, physically contiguous, never given back; aligned to 4096
+ * bytes, and to its size where that is a power of two, up to 65536. NULL where there is none left;
+ * asking again costs no system call until memory has come free. Other calls may cost one, so it is
+ * meant for start-up, and for pools that grow to what they once needed. */
 void *plat_dma_alloc(size_t bytes);
+/* How much of the machine's memory this app may count on beside what it has: what is free, in equal
+ * parts for all apps that run. SIZE_MAX where the floor knows no limit. */
+size_t plat_memory_share(void);
 /* Address by which a device reaches p, which lies in memory of plat_dma_alloc or in a file of the
  * initrd (both contiguous). Pure arithmetic: no call, safe on the data path. 0 if p is neither. */
 uint64_t plat_dma_address(const void *p);

@@ -458,14 +458,19 @@ static void control(uint64_t port, uint64_t count) {
     }
     if (reply.statistics.adapting || reply.statistics.changes || reply.statistics.delay_us != 0)
         die("a malformed message had an effect");
-    printf("requests %llu open %llu sleeps %llu system_calls %llu timer_interrupts %llu "
-           "device_interrupts %llu\n",
-           (unsigned long long)reply.statistics.requests,
-           (unsigned long long)reply.statistics.connections_open,
-           (unsigned long long)reply.statistics.sleeps,
-           (unsigned long long)reply.statistics.kernel.system_calls,
-           (unsigned long long)reply.statistics.kernel.timer_interrupts,
-           (unsigned long long)reply.statistics.kernel.device_interrupts);
+    printf(
+        "requests %llu open %llu sleeps %llu memory %llu of %llu KiB system_calls %llu "
+        "timer_interrupts %llu "
+        "device_interrupts %llu\n",
+        (unsigned long long)reply.statistics.requests,
+        (unsigned long long)reply.statistics.connections_open,
+        (unsigned long long)reply.statistics.sleeps,
+        (unsigned long long)(reply.statistics.memory_bytes - reply.statistics.memory_free_bytes) /
+            1024,
+        (unsigned long long)reply.statistics.memory_bytes / 1024,
+        (unsigned long long)reply.statistics.kernel.system_calls,
+        (unsigned long long)reply.statistics.kernel.timer_interrupts,
+        (unsigned long long)reply.statistics.kernel.device_interrupts);
 }
 
 int main(int argc, char **argv) {

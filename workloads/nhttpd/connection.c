@@ -26,9 +26,14 @@
 /* Received pieces that wait because replies do; the stack is left with more, and then drops them,
  * so that no client hoards buffers with many small ones. A window of full ones is fewer. */
 #define HELD_PBUFS_MAX 64u
+/* Both pools grow by so many at once: some 32 and 104 KiB. */
+#define PIECE_SLOTS    240u
+#define PIECE_WORKS    8u
+#define PIECES_MAX     ((SERVE_CONNECTIONS_MAX + PIECE_SLOTS - 1) / PIECE_SLOTS)
 
-static struct connection *slots, *first_free;
-static uint32_t slot_count, sweep_at;
+static struct connection *pieces[PIECES_MAX], *first_free;
+static uint32_t slot_count, slots_max, sweep_at; /* slots that there are, and may be */
+static uint32_t work_count, works_max;
 static uint64_t swept_us, sweep_credit; /* slots times microseconds */
 static struct line for_work, for_stack, for_end;
 static struct http_site *served;
@@ -104,10 +109,55 @@ static bool is_full(const struct connection *c) {
     return c->http.work && c->http.work->reply_count == HTTP_PIPELINE_MAX;
 }
 
+/* ---- the pools ---- */
+
+static void more_slots(void) {
+    uint32_t n = LWIP_MIN(PIECE_SLOTS, slots_max - slot_count);
+    struct connection *piece = n > 0 ? plat_dma_alloc(PIECE_SLOTS * sizeof *piece) : NULL;
+    if (!piece)
+        return;
+    pieces[slot_count / PIECE_SLOTS] = piece;
+    slot_count += n;
+    while (n-- > 0) {
+        piece[n].next = first_free;
+        first_free = &piece[n];
+    }
+}
+
+static void more_works(void) {
+    uint32_t n = LWIP_MIN(PIECE_WORKS, works_max - work_count);
+    struct http_work *piece = n > 0 ? plat_dma_alloc(n * sizeof *piece) : NULL;
+    if (!piece)
+        return;
+    http_work_add(served, piece, n);
+    work_count += n;
+}
+
+int connection_pool_open(uint32_t connections, struct http_site *site) {
+    size_t room = plat_memory_share() / SERVE_MEMORY_PARTS / sizeof(struct http_work);
+    served = site;
+    slots_max = connections;
+    works_max = LWIP_MIN(connections, SERVE_WORKS_MAX);
+    works_max = (uint32_t)LWIP_MIN(works_max, LWIP_MAX(room, PIECE_WORKS));
+    more_slots();
+    more_works();
+    return slot_count > 0 && work_count > 0 ? 0 : -1;
+}
+
+static bool work_is_free(void) {
+    if (!http_work_free(served))
+        more_works();
+    return http_work_free(served);
+}
+
+/* ---- a connection's life ---- */
+
 /* Moves everything as far as it goes. True: the connection is to be ended. */
 static bool advance(struct connection *c) {
     uint64_t answered = served->requests + served->refused + served->errors;
     bool held_work = c->http.work != NULL, all;
+    if (!held_work)
+        work_is_free(); /* or connection_feed takes nothing */
     for (;;) {
         all = connection_feed(c);
         bool full = !all && is_full(c);
@@ -178,6 +228,8 @@ static void on_error(void *arg, err_t err) {
 }
 
 bool connection_open(struct tcp_pcb *pcb) {
+    if (!first_free)
+        more_slots();
     struct connection *c = first_free;
     if (!c) {
         counters.connections_beyond++;
@@ -200,21 +252,6 @@ bool connection_open(struct tcp_pcb *pcb) {
     return true;
 }
 
-int connection_pool_open(uint32_t connections, struct http_site *site) {
-    uint32_t n = LWIP_MIN(connections, SERVE_WORKS_MAX);
-    struct http_work *works = plat_dma_alloc(n * sizeof *works);
-    slots = plat_dma_alloc(connections * sizeof *slots);
-    if (!works || !slots)
-        return -1;
-    served = site;
-    http_work_add(site, works, n);
-    for (slot_count = connections; connections-- > 0;) {
-        slots[connections].next = first_free;
-        first_free = &slots[connections];
-    }
-    return 0;
-}
-
 /* Outside the stack's callbacks; the slot may be free afterwards. */
 static void again(struct connection *c) {
     struct tcp_pcb *pcb = c->pcb;
@@ -228,7 +265,7 @@ static void again(struct connection *c) {
 static void take_turns(struct line *line) {
     for (uint32_t n = 0; n < TURNS_MAX && line->first; n++) {
         struct connection *c = line->first;
-        if (line == &for_work && !c->http.work && !http_work_free(served))
+        if (line == &for_work && !c->http.work && !work_is_free())
             return;
         leave(c);
         again(c);
@@ -258,8 +295,9 @@ void serve_tick(void) {
     take_turns(&for_work);
     sweep_credit += LWIP_MIN(passed_us, SWEEP_US) * slot_count;
     for (; sweep_credit >= SWEEP_US; sweep_credit -= SWEEP_US) {
-        if (slots[sweep_at].pcb)
-            age(&slots[sweep_at]);
+        struct connection *c = &pieces[sweep_at / PIECE_SLOTS][sweep_at % PIECE_SLOTS];
+        if (c->pcb)
+            age(c);
         sweep_at = sweep_at + 1 == slot_count ? 0 : sweep_at + 1;
     }
 }

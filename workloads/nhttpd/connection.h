@@ -23,7 +23,7 @@ struct connection {
     struct http_connection http;
 };
 
-/* 0, or -1 if the floor lacks the memory. Once. */
+/* 0, or -1 if the floor lacks the memory even for a few. Once. */
 int connection_pool_open(uint32_t connections, struct http_site *site);
 /* Gives an accepted pcb a slot; false if there is none left. */
 bool connection_open(struct tcp_pcb *pcb);

@@ -148,6 +148,9 @@ int plat_main(int argc, char **argv) {
     char why[200], control_text[16] = "off";
     if (options_parse(&o, argc, argv) != 0)
         return STATUS_USAGE;
+    o.net.connections = serve_room(o.connections);
+    if (o.net.connections < o.connections)
+        plat_log(APP ": memory for %u connections, not %u", o.net.connections, o.connections);
     if (site_open(&site, why, sizeof why) != 0 || net_open(&o.net, why, sizeof why) != 0) {
         plat_log(APP ": %s", why);
         return STATUS_FAILED;
@@ -156,7 +159,7 @@ int plat_main(int argc, char **argv) {
     adapt_set_poll(&adapt, o.poll_us);
     poll_tsc = plat_us_to_tsc(o.poll_us);
     market_init(&market, plat_prices());
-    if (serve_open(o.port, o.connections, &site, why, sizeof why) != 0) {
+    if (serve_open(o.port, o.net.connections, &site, why, sizeof why) != 0) {
         plat_log(APP ": %s", why);
         return STATUS_FAILED;
     }

@@ -4,6 +4,7 @@
  */
 #include "workloads/nhttpd/serve.h"
 #include "runtime/net/net.h"
+#include "runtime/platform/platform.h"
 #include "workloads/nhttpd/connection.h"
 #include "workloads/nhttpd/http_parts.h"
 #include <stdio.h>
@@ -41,6 +42,12 @@ static err_t on_accept(void *arg, struct tcp_pcb *pcb, err_t err) {
         tcp_poll(pcb, beyond_poll, POLLS_PER_S * SERVE_LINGER_S);
     }
     return ERR_OK;
+}
+
+uint32_t serve_room(uint32_t connections) {
+    size_t each = sizeof(struct connection) + sizeof(struct tcp_pcb);
+    size_t room = plat_memory_share() / SERVE_MEMORY_PARTS / each;
+    return room == 0 ? 1 : (uint32_t)LWIP_MIN(room, connections);
 }
 
 int serve_open(uint16_t port, uint32_t connections, struct http_site *site, char *why,

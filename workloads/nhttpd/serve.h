@@ -1,11 +1,11 @@
 /*
  * nhttpd over lwIP's raw API: accepts connections, carries bytes between them and http.h.
  *
- * Connections and work areas (http.h) come from pools that are taken from the floor at start, by
- * the number of connections asked for; nothing here allocates later. One connection more is
- * answered 503 when its request comes, and closed. Work areas are fewer than connections: who
- * finds none waits in line, his bytes unread. So that nobody waits for ever, a connection that
- * holds one and gets nowhere is closed after SERVE_HOLD_S.
+ * Connections and work areas (http.h) come from pools that grow to what was once needed at one time
+ * (net/pool.h), up to the number of connections asked for and a part of the machine's memory. One
+ * connection more is answered 503 when its request comes, and closed. Work areas are fewer than
+ * connections: who finds none waits in line, his bytes unread. So that nobody waits for ever, a
+ * connection that holds one and gets nowhere is closed after SERVE_HOLD_S.
  */
 #ifndef NHTTPD_SERVE_H
 #define NHTTPD_SERVE_H
@@ -16,6 +16,7 @@
  * costs about 350 bytes with lwIP's part, a work area 13 KiB. */
 #define SERVE_CONNECTIONS_MAX 16000u /* also the default */
 #define SERVE_WORKS_MAX       1024u  /* work areas, but no more than connections */
+#define SERVE_MEMORY_PARTS    4u     /* each of the two takes such a part of plat_memory_share */
 #define SERVE_IDLE_S          60u    /* without a request or any progress of a reply: closed */
 #define SERVE_HOLD_S          10u    /* the same for one that holds a work area */
 #define SERVE_LINGER_S        2u     /* to hear out a client whose request was refused unread */
@@ -25,6 +26,10 @@ struct serve_counters {
     uint64_t connections_total;
     uint64_t connections_beyond; /* refused because the pool was empty */
 };
+
+/* As many connections as asked for, or fewer where the machine has not the memory for them: those
+ * that serve_open should be asked for. At start. */
+uint32_t serve_room(uint32_t connections);
 
 /* Listens, for at most `connections` (1..SERVE_CONNECTIONS_MAX) at a time; site outlives it. 0, or
  * -1 with one line in why. After net_open; once per app. */

@@ -1,7 +1,7 @@
 /*
  * lwIP as nom uses it: raw API, no OS, TCP over IPv4 over Ethernet, ICMP echo. All memory comes
- * from fixed pools. Pools of structures are lwIP's own (static); packet memory comes from net/pool,
- * since a device must reach it.
+ * from pools that grow as they are used (net/pool.h): structures by memp.c here, packet memory by
+ * net/heap.h. The numbers are the most that there can be.
  */
 #ifndef NET_LWIP_LWIPOPTS_H
 #define NET_LWIP_LWIPOPTS_H
@@ -35,12 +35,12 @@
 /* Memory. */
 #define MEM_ALIGNMENT   8
 #define MEM_LIBC_MALLOC 1
-#define mem_clib_malloc net_pool_take
-#define mem_clib_free   net_pool_give
-#define mem_clib_calloc net_pool_take_zeroed
-void *net_pool_take(size_t bytes);
-void *net_pool_take_zeroed(size_t count, size_t bytes);
-void net_pool_give(void *memory);
+#define mem_clib_malloc net_heap_take
+#define mem_clib_free   net_heap_give
+#define mem_clib_calloc net_heap_take_zeroed
+void *net_heap_take(size_t bytes);
+void *net_heap_take_zeroed(size_t count, size_t bytes);
+void net_heap_give(void *memory);
 #define MEMP_NUM_TCP_PCB         18000 /* an app's connections, those it refuses, those closing */
 #define MEMP_NUM_TCP_PCB_LISTEN  16
 #define MEMP_NUM_TCP_SEG         16384

@@ -5,6 +5,7 @@
  */
 #include "floor.h"
 #include "runtime/platform/platform.h"
+#include "runtime/platform/shared/shared.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -45,12 +46,21 @@ void *plat_dma_alloc(size_t bytes) {
     if (bytes == 0 || bytes > SIZE_MAX / 2)
         return NULL;
     size_t whole = round_up(bytes, PAGE_BYTES);
-    if (left < whole && grow(whole) != 0)
-        return NULL;
-    void *p = next;
-    next += whole;
-    left -= whole;
+    size_t unaligned = -(size_t)next & (plat_dma_alignment(bytes) - 1);
+    if (left < unaligned + whole) {
+        if (grow(whole) != 0)
+            return NULL;
+        unaligned = 0;
+    }
+    void *p = next + unaligned;
+    next += unaligned + whole;
+    left -= unaligned + whole;
     return p;
+}
+
+/* Linux gives what is touched, and who gets how much is its administrator's business. */
+size_t plat_memory_share(void) {
+    return SIZE_MAX;
 }
 
 void *plat_reserve(size_t bytes) {

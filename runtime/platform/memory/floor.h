@@ -19,7 +19,7 @@
 #define MEMORY_FIRST_TSC  UINT64_C(1000000000)     /* where the clock stands at first */
 #define MEMORY_LOG_MAX    16384u                   /* bytes of log kept, the first ones */
 #define MEMORY_DMA_OFFSET UINT64_C(0x100000000000) /* device's address less the program's */
-#define MEMORY_DMA_SPANS  64u                      /* pieces plat_dma_alloc gives at most */
+#define MEMORY_DMA_SPANS  2048u                    /* pieces plat_dma_alloc gives at most */
 
 struct memory_file {
     const char *path; /* as packed: "www/index.html" */

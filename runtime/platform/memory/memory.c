@@ -5,12 +5,13 @@
  */
 #include "runtime/platform/memory/floor.h"
 #include "runtime/platform/platform.h"
+#include "runtime/platform/shared/shared.h"
 #include <stdlib.h>
 #include <string.h>
 
 #define PAGE_BYTES 4096u
 
-static struct span { uint64_t address, bytes; } spans[MEMORY_DMA_SPANS];
+static struct span { uint64_t address, bytes; } spans[MEMORY_DMA_SPANS]; /* by address */
 static unsigned span_count;
 static size_t bytes_left;
 
@@ -18,17 +19,36 @@ void memory_dma_start(size_t bytes_max) {
     bytes_left = bytes_max ? bytes_max : SIZE_MAX;
 }
 
+/* How many spans begin at or below an address. */
+static unsigned place_of(uint64_t address) {
+    unsigned low = 0, high = span_count;
+    while (low < high) {
+        unsigned middle = (low + high) / 2;
+        if (spans[middle].address <= address)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
 void *plat_dma_alloc(size_t bytes) {
     if (bytes == 0 || bytes > SIZE_MAX - PAGE_BYTES || span_count == MEMORY_DMA_SPANS)
         return NULL;
     size_t whole = (bytes + PAGE_BYTES - 1) & ~(size_t)(PAGE_BYTES - 1);
-    void *p = whole <= bytes_left ? aligned_alloc(PAGE_BYTES, whole) : NULL;
+    void *p = whole <= bytes_left ? aligned_alloc(plat_dma_alignment(bytes), whole) : NULL;
     if (!p)
         return NULL;
     memset(p, 0, whole);
     bytes_left -= whole;
-    spans[span_count++] = (struct span){(uint64_t)p, whole};
+    unsigned at = place_of((uint64_t)p);
+    memmove(&spans[at + 1], &spans[at], (span_count++ - at) * sizeof *spans);
+    spans[at] = (struct span){(uint64_t)p, whole};
     return p;
+}
+
+size_t plat_memory_share(void) {
+    return bytes_left;
 }
 
 /* Without the pages that are never there: those of the heap have their own guards. */
@@ -40,8 +60,7 @@ void *plat_reserve(size_t bytes) {
 
 uint64_t plat_dma_address(const void *p) {
     uint64_t address = (uint64_t)p;
-    for (unsigned i = 0; i < span_count; i++)
-        if (address - spans[i].address < spans[i].bytes)
-            return address + MEMORY_DMA_OFFSET;
-    return 0;
+    unsigned at = place_of(address);
+    bool inside = at > 0 && address - spans[at - 1].address < spans[at - 1].bytes;
+    return inside ? address + MEMORY_DMA_OFFSET : 0;
 }

@@ -1,0 +1,20 @@
+/*
+ * lwIP's heap (lwipopts.h), which is packet memory: blocks of a few sizes, each a pool. One that
+ * runs dry borrows from the next larger one; after that there is no memory, which TCP bears (it
+ * sends later).
+ */
+#ifndef NET_HEAP_H
+#define NET_HEAP_H
+
+#include <stddef.h>
+
+/* It is to hold about bytes_max at most, or less. 0, or -1 if the floor has not even a little of
+ * each size. Once, before anything is taken. */
+int net_heap_open(size_t bytes_max);
+
+/* NULL if there is none left or bytes is more than a frame needs. */
+void *net_heap_take(size_t bytes);
+void *net_heap_take_zeroed(size_t count, size_t bytes);
+void net_heap_give(void *memory);
+
+#endif
