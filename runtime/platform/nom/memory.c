@@ -13,6 +13,7 @@
 
 #define PAGE_BYTES  4096u
 #define GRANT_BYTES (2u << 20) /* least to ask the kernel for */
+#define FIRST_BYTES 65536u     /* the first time: many apps need no more */
 #define SPANS_MAX   64u
 
 static struct span { uint64_t address, bytes, physical; } spans[SPANS_MAX];
@@ -56,7 +57,8 @@ static int grow(uint64_t bytes) {
     uint64_t free_bytes = *(const volatile uint64_t *)&plat_board()->memory_free_bytes;
     if (span_count == SPANS_MAX || (bytes >= refused_bytes && free_bytes <= refused_free))
         return -1;
-    if (map_more(bytes < GRANT_BYTES ? GRANT_BYTES : bytes, &grant) < 0 &&
+    uint64_t least = span_count == 0 ? FIRST_BYTES : GRANT_BYTES;
+    if (map_more(bytes < least ? least : bytes, &grant) < 0 &&
         (bytes >= NOM_FRAMES_LARGE || map_more(bytes, &grant) < 0)) {
         refused_bytes = bytes;
         refused_free = free_bytes;
