@@ -220,10 +220,10 @@ $(BUILD)/libmemory.a: $(MEMORY_OBJ)
 .PHONY: fuzzers replayers
 FUZZ := $(BUILD)/fuzz
 FUZZ_SRC_http := $(wildcard workloads/nhttpd/http*.c)
-FUZZ_SRC_control := $(wildcard runtime/econ/*.c runtime/lib/*.c)
+FUZZ_SRC_control := $(filter-out runtime/lib/thread%,$(wildcard runtime/econ/*.c runtime/lib/*.c))
 FUZZ_SRC_table := $(FUZZ_SRC_control) tuner/table_file.c tuner/utility_text.c
 FUZZ_SRC_priced := $(filter-out %/main.c %/options.c %/options_check.c,$(wildcard runtime/priced/*.c))
-FUZZ_SRC_stack := $(MEMORY_SRC) $(filter-out %/main.c,$(wildcard workloads/nhttpd/*.c))
+FUZZ_SRC_stack := $(filter-out %/main.c runtime/lib/thread%,$(MEMORY_SRC) $(wildcard workloads/nhttpd/*.c))
 FUZZ_LWIP_stack := $(LWIP_SRC:$(LWIP)/%.c=lwip/%.o)
 FUZZ_ALL := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 FUZZERS ?= $(FUZZ_ALL)
