@@ -80,7 +80,7 @@ static int64_t bind(struct nk_context *context, const struct nom_resource *r, ui
     while (bits >> b->bit & 1)
         b->bit++;
     __atomic_fetch_and(&context->shared->interrupts, ~(1ULL << b->bit), __ATOMIC_SEQ_CST);
-    nk_msix_aim(b->msix, entry, context->core->apic_id, vector);
+    nk_msix_aim(b->msix, entry, nk_remap_allow(r->pci_bdf, context->core->apic_id, vector));
     nk_msix_enable(r->pci_bdf, b->msix);
     nk_msix_mask(b->msix, entry, false);
     return b->bit;
@@ -88,6 +88,7 @@ static int64_t bind(struct nk_context *context, const struct nom_resource *r, ui
 
 static void unbind(struct binding *b) {
     nk_msix_mask(b->msix, b->entry, true);
+    nk_remap_end(b->vector);
     nk_vector_give(b->vector);
     let_go(b);
     b->context = NULL;

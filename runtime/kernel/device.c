@@ -264,7 +264,8 @@ const struct nk_msix *nk_device_msix(uint32_t id) {
     return &device_of(id)->msix;
 }
 
-void nk_device_fault(uint16_t bdf, uint64_t address) {
+void nk_device_fault(uint16_t bdf, uint64_t address, bool interrupt) {
+    const char *did = interrupt ? "raised interrupt" : "reached for";
     char name[NK_DEVICE_NAME_BYTES];
     const struct nom_resource *r;
     nk_board_count(NK_COUNT_DMA_FAULTS);
@@ -275,10 +276,10 @@ void nk_device_fault(uint16_t bdf, uint64_t address) {
         if (r->kind != NOM_RESOURCE_PCI || r->pci_bdf != bdf || r->owner == 0 ||
             !(app = nk_app_by_number(r->owner)))
             continue;
-        nk_line("device %s of app %s reached for %x, which is not the app's: stopped", name,
-                app->name, address);
+        nk_line("device %s of app %s %s %x, which is not the app's: stopped", name, app->name, did,
+                address);
         nk_app_kill(app, NOM_EXIT_APP_FAULT);
         return;
     }
-    nk_line("device %s, which no app owns, reached for %x: stopped", name, address);
+    nk_line("device %s, which no app owns, %s %x: stopped", name, did, address);
 }

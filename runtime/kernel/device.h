@@ -31,9 +31,9 @@ unsigned nk_device_release_all(struct nk_app *app);
 /* The MSI-X table of a device that an app owns. */
 const struct nk_msix *nk_device_msix(uint32_t id);
 
-/* The IOMMU has stopped a device that reached for this address: it is silenced, and the app that
- * owns it is ended. */
-void nk_device_fault(uint16_t bdf, uint64_t address);
+/* The IOMMU has stopped a device that reached for this address, or (interrupt) named this entry of
+ * the table of interrupts (remap.h): it is silenced, and the app that owns it is ended. */
+void nk_device_fault(uint16_t bdf, uint64_t address, bool interrupt);
 
 /* A device's name for people: "00:03.0", with its NUL. */
 #define NK_DEVICE_NAME_BYTES 8

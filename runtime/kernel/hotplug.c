@@ -147,7 +147,7 @@ static void happened(uint64_t index) {
 
 /* The port's own interrupt: by a table like a device's, or by the older single message. */
 static bool interrupt(const struct port *port, int vector) {
-    uint32_t apic_id = nk_core_apic_id(0);
+    struct nk_message how = nk_remap_allow(port->bdf, nk_core_apic_id(0), vector);
     struct nk_msix msix;
     nk_msix_find(port->bdf, &msix);
     if (msix.entries) {
@@ -164,7 +164,7 @@ static bool interrupt(const struct port *port, int vector) {
         nk_pci_write16(port->bdf, NK_PCI_COMMAND, command);
         if (message >= msix.entries || !nk_msix_place(&msix, places, bytes))
             return false;
-        nk_msix_aim(&msix, message, apic_id, vector);
+        nk_msix_aim(&msix, message, how);
         nk_msix_enable(port->bdf, &msix);
         nk_msix_mask(&msix, message, false);
         return true;
@@ -174,10 +174,10 @@ static bool interrupt(const struct port *port, int vector) {
         return false;
     uint16_t control = nk_pci_read16(port->bdf, msi + MSI_CONTROL);
     bool wide = control & MSI_64;
-    nk_pci_write(port->bdf, msi + MSI_ADDRESS, nk_msi_address(apic_id));
+    nk_pci_write(port->bdf, msi + MSI_ADDRESS, how.address);
     if (wide)
         nk_pci_write(port->bdf, msi + MSI_HIGH, 0);
-    nk_pci_write16(port->bdf, msi + (wide ? MSI_DATA_64 : MSI_DATA), (uint16_t)vector);
+    nk_pci_write16(port->bdf, msi + (wide ? MSI_DATA_64 : MSI_DATA), (uint16_t)how.data);
     nk_pci_write16(port->bdf, msi + MSI_CONTROL, (control & (uint16_t)~MSI_MANY) | MSI_ENABLE);
     return true;
 }
@@ -197,6 +197,7 @@ static void watch(uint16_t bdf) {
     if (!vector)
         return;
     if (!interrupt(port, vector)) {
+        nk_remap_end(vector);
         nk_vector_give(vector);
         return;
     }

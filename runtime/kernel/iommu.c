@@ -13,38 +13,27 @@
 #include "core.h"
 #include "device.h"
 #include "interrupt.h"
+#include "iommu_unit.h"
 #include "memory.h"
-#include "msix.h"
 #include "pci.h"
+#include "remap.h"
 
-#define CAPABILITY    0x08u
-#define EXTENDED      0x10u
-#define COMMAND       0x18u
-#define STATUS        0x1cu
 #define ROOT          0x20u
-#define CONTEXT       0x28u
 #define FAULT_STATUS  0x34u
 #define FAULT_CONTROL 0x38u
 #define FAULT_DATA    0x3cu
 #define FAULT_ADDRESS 0x40u
 #define FAULT_HIGH    0x44u
 #define FAULT_RECORD  16u /* bytes of one */
-#define FLUSH         8u  /* from where EXTENDED says */
 #define REGISTERS_END 4096u
 
 #define CAPABILITY_39_BITS (1ULL << 9)
-#define COMMAND_ON         (1u << 31)
-#define COMMAND_ROOT       (1u << 30)
-#define COMMAND_STICKY     0x96ffffffu /* the rest are orders, once each */
-#define CONTEXT_GO         (1ULL << 63)
-#define CONTEXT_ALL        (1ULL << 61)
-#define FLUSH_GO           (1ULL << 63)
-#define FLUSH_ALL          (1ULL << 60)
-#define FLUSH_DOMAIN       (2ULL << 60)
-#define FLUSH_DRAIN        (3ULL << 48) /* reads and writes under way end first */
-#define FLUSH_DOMAIN_SHIFT 32
 #define FAULT_OVERFLOW     1u
+#define FAULT_PENDING      2u
 #define FAULT_THERE        (1u << 31)
+#define FAULT_REASON       0xffu
+#define REASON_INTERRUPT   0x20u /* and the 15 that follow: of interrupts; the rest, of memory */
+#define INTERRUPT_ENTRY    48    /* bits of the address from there on */
 
 #define ENTRY_PRESENT 1ULL
 #define ENTRY_39_BITS 1ULL
@@ -52,54 +41,47 @@
 #define TABLE_ADDRESS 0x000ffffffffff000ULL
 #define DEVICES_START 0xc0000000ULL /* of the direct map: uncached from there on */
 
-static uint64_t base; /* physical; 0: no unit, or it is off */
-static uint64_t root; /* physical address of the root table */
+static uint64_t root; /* physical address of the root table; 0: no unit, or it is not used */
 static unsigned attached[NOM_APPS_MAX + 1];
 
-static volatile uint32_t *reg32(uint64_t offset) {
-    return nk_direct(base + offset);
-}
-static volatile uint64_t *reg64(uint64_t offset) {
-    return nk_direct(base + offset);
-}
-
-/* Waits for the bits of a register to be so. A unit that never answers protects nobody. */
-static void await32(uint64_t offset, uint32_t bits, uint32_t value) {
-    for (unsigned i = 0; (*reg32(offset) & bits) != value; i++)
-        if (i == NK_IOMMU_POLLS_MAX)
-            nk_panic("the IOMMU does not answer (register %x)", offset);
+static void records(uint64_t *first, uint64_t *count) {
+    uint64_t capability = *nk_unit_64(NK_UNIT_CAPABILITY);
+    *first = (capability >> 24 & 0x3ff) * 16;
+    *count = (capability >> 40 & 0xff) + 1;
 }
 
-static void command(uint32_t bit) {
-    *reg32(COMMAND) = (*reg32(STATUS) & COMMAND_STICKY) | bit;
-    await32(STATUS, bit, bit);
+/* What is recorded of a function that its owner has given back is not its next owner's. */
+static void drop_faults(uint16_t bdf) {
+    uint64_t record, count;
+    for (records(&record, &count); count > 0; count--, record += FAULT_RECORD)
+        if ((*nk_unit_64(record + 8) & 0xffff) == bdf)
+            *nk_unit_32(record + 12) = FAULT_THERE;
 }
 
-static void forget_contexts(void) {
-    *reg64(CONTEXT) = CONTEXT_GO | CONTEXT_ALL;
-    await32(CONTEXT + 4, (uint32_t)(CONTEXT_GO >> 32), 0);
+static void fault(uint64_t record) {
+    uint64_t address = *nk_unit_64(record), who = *nk_unit_64(record + 8);
+    if (!(who >> 32 & FAULT_THERE))
+        return;
+    *nk_unit_32(record + 12) = FAULT_THERE;
+    *nk_unit_32(FAULT_STATUS) = FAULT_OVERFLOW;
+    bool interrupt = (who >> 32 & FAULT_REASON & ~0xfULL) == REASON_INTERRUPT;
+    nk_device_fault((uint16_t)who, interrupt ? address >> INTERRUPT_ENTRY : address & TABLE_ADDRESS,
+                    interrupt);
 }
 
-static void forget(uint64_t what) {
-    uint64_t at = (*reg64(EXTENDED) >> 8 & 0x3ff) * 16 + FLUSH;
-    *reg64(at) = FLUSH_GO | FLUSH_DRAIN | what;
-    await32(at + 4, (uint32_t)(FLUSH_GO >> 32), 0);
-}
-
+/* What is recorded while something is pending raises no interrupt of its own: so until nothing is.
+ * Each round that finds a record silences a device; the bound is for a unit that is broken. */
 static void faulted(uint64_t ignored) {
     (void)ignored;
-    uint64_t capability = *reg64(CAPABILITY), record = (capability >> 24 & 0x3ff) * 16;
-    unsigned count = (capability >> 40 & 0xff) + 1;
-    for (; count > 0; count--, record += FAULT_RECORD) {
-        uint64_t address = *reg64(record) & ~(NK_PAGE_BYTES - 1);
-        uint64_t who = *reg64(record + 8);
-        if (!(who >> 32 & FAULT_THERE))
-            continue;
-        *reg32(record + 12) = FAULT_THERE;
-        *reg32(FAULT_STATUS) = FAULT_OVERFLOW;
-        nk_device_fault((uint16_t)who, address);
+    uint64_t first, count;
+    records(&first, &count);
+    for (unsigned round = 0; round < NK_IOMMU_ROUNDS; round++) {
+        for (uint64_t i = 0; i < count; i++)
+            fault(first + i * FAULT_RECORD);
+        *nk_unit_32(FAULT_STATUS) = FAULT_OVERFLOW;
+        if (!(*nk_unit_32(FAULT_STATUS) & FAULT_PENDING))
+            return;
     }
-    *reg32(FAULT_STATUS) = FAULT_OVERFLOW;
 }
 
 void nk_iommu_start(void) {
@@ -111,30 +93,36 @@ void nk_iommu_start(void) {
         nk_line("iommu at %x: not used, its registers are out of reach", registers);
         return;
     }
-    base = registers;
-    bool fits = *reg64(CAPABILITY) & CAPABILITY_39_BITS;
-    int vector = fits ? nk_vector_take(faulted, 0) : 0;
-    root = vector ? nk_memory_kernel_pages(1) : 0;
-    if (!root) {
-        base = 0;
-        nk_line("iommu at %x: not used, %s", registers,
-                fits ? "no memory or no vector for it" : "it has no tables of 39 bits");
+    nk_unit_use(registers);
+    bool fits = *nk_unit_64(NK_UNIT_CAPABILITY) & CAPABILITY_39_BITS;
+    if (!fits || !(*nk_unit_64(NK_UNIT_EXTENDED) & NK_UNIT_EXTENDED_QUEUE)) {
+        nk_line("iommu at %x: not used, it has no %s", registers,
+                fits ? "queue of orders" : "tables of 39 bits");
         return;
     }
-    *reg64(ROOT) = root;
-    command(COMMAND_ROOT);
-    forget_contexts();
-    forget(FLUSH_ALL);
-    *reg32(FAULT_DATA) = (uint32_t)vector;
-    *reg32(FAULT_ADDRESS) = nk_msi_address(nk_core_apic_id(0));
-    *reg32(FAULT_HIGH) = 0;
-    *reg32(FAULT_CONTROL) = 0;
-    command(COMMAND_ON);
+    int vector = nk_vector_take(faulted, 0);
+    uint64_t pages = vector ? nk_memory_kernel_pages(2) : 0;
+    if (!pages) {
+        nk_line("iommu at %x: not used, no memory or no vector for it", registers);
+        return;
+    }
+    root = pages;
+    nk_unit_queue(pages + NK_PAGE_BYTES);
+    *nk_unit_64(ROOT) = root;
+    nk_unit_command(NK_UNIT_ROOT, true);
+    nk_unit_forget(NK_FORGET_CONTEXTS, NK_FORGET_ALL);
+    struct nk_message message = nk_remap_plain(nk_core_apic_id(0), vector); /* never remapped */
+    *nk_unit_32(FAULT_DATA) = message.data;
+    *nk_unit_32(FAULT_ADDRESS) = message.address;
+    *nk_unit_32(FAULT_HIGH) = 0;
+    *nk_unit_32(FAULT_CONTROL) = 0;
+    nk_unit_command(NK_UNIT_ON, true);
     nk_line("iommu at %x: devices reach their owner's memory only", registers);
+    nk_remap_start();
 }
 
 bool nk_iommu_on(void) {
-    return base != 0;
+    return root != 0;
 }
 
 /* The context entry of a function; NULL if its bus has no table and none is to be made, or there
@@ -151,7 +139,7 @@ static uint64_t *entry_of(uint16_t bdf, bool make) {
 }
 
 int nk_iommu_attach(struct nk_app *app, uint16_t bdf) {
-    if (!base)
+    if (!root)
         return 0;
     if (!nk_pci_bus_express(bdf >> 8))
         return -NOM_EINVAL;
@@ -162,23 +150,22 @@ int nk_iommu_attach(struct nk_app *app, uint16_t bdf) {
     entry[1] = (uint64_t)app->number << ENTRY_DOMAIN | ENTRY_39_BITS;
     entry[0] = tables | ENTRY_PRESENT;
     attached[app->number]++;
-    forget_contexts();
-    forget(FLUSH_DOMAIN | (uint64_t)app->number << FLUSH_DOMAIN_SHIFT);
+    nk_unit_forget(NK_FORGET_CONTEXTS, NK_FORGET_DOMAIN(app->number));
     return 0;
 }
 
 void nk_iommu_detach(struct nk_app *app, uint16_t bdf) {
-    uint64_t *entry = base ? entry_of(bdf, false) : NULL;
+    uint64_t *entry = root ? entry_of(bdf, false) : NULL;
     if (!entry || !(entry[0] & ENTRY_PRESENT))
         return;
     entry[0] = 0;
     entry[1] = 0;
-    forget_contexts();
-    nk_iommu_flush(app);
+    nk_unit_forget(NK_FORGET_CONTEXTS, NK_FORGET_DOMAIN(app->number));
     attached[app->number]--;
+    drop_faults(bdf);
 }
 
 void nk_iommu_flush(const struct nk_app *app) {
-    if (base && attached[app->number] > 0)
-        forget(FLUSH_DOMAIN | (uint64_t)app->number << FLUSH_DOMAIN_SHIFT);
+    if (root && attached[app->number] > 0)
+        nk_unit_forget(NK_FORGET_DOMAIN(app->number), 0);
 }

@@ -14,7 +14,7 @@
 #define NK_DIRECT_BASE       0xffff800000000000
 #define NK_PHYSICAL_END      0x100000000 /* what lies above is not used */
 #define NK_MEMORY_END        0xc0000000  /* memory lies below, and devices between the two */
-#define NK_LOW_KEPT_BYTES    0x10000     /* start of memory, for the firmware and starting cores */
+#define NK_LOW_KEPT_BYTES    0x40000 /* start of memory: for the firmware, starting cores, SMM */
 #define NK_WORKER_ADDRESS    0x100000000 /* of the worker's code, in its own address space */
 /* Of each core: a page that nothing is mapped at, the stack, those of traps that may come at any
  * instruction (NMI, debug, double fault, machine check). */
@@ -25,6 +25,9 @@
 #define NK_CORE_STACKS_BYTES 28672 /* of all these */
 #define NK_XSAVE_BYTES_MAX   16384
 #define NK_TRAMPOLINE        0x8000 /* physical: where other cores start */
+#define NK_SMM_ENTRY                                                                               \
+    0x38000 /* physical: where one is sent that has a system management interrupt,                 \
+               unless the firmware has said otherwise */
 
 /* Addresses of an app: all in the first 512 GiB. */
 #define NK_APP_IMAGE_START   0x10000ULL /* so that a null pointer and its neighbours fault */
@@ -68,9 +71,8 @@
 #define NK_PORTS_MAX       16     /* that devices can be plugged into */
 #define NK_LEAVE_MS        5000   /* for an app to release a device that is to be unplugged */
 #define NK_IOMMU_POLLS_MAX 100000 /* of a register, before the unit counts as broken */
-
-/* Channels that one app may have offered at once, so that it leaves others theirs. */
-#define NK_CHANNELS_OFFERED_MAX 4u
+#define NK_IOMMU_TRIES     100    /* of the same, for what a unit need not have */
+#define NK_IOMMU_ROUNDS    64     /* through the records of faults, at one interrupt */
 
 /* Channels that one app may have offered at once, so that it leaves others theirs. */
 #define NK_CHANNELS_OFFERED_MAX 4u

@@ -55,9 +55,9 @@ void nk_msix_enable(uint16_t bdf, const struct nk_msix *msix) {
     nk_pci_write16(bdf, at + CONTROL, (control & ~CONTROL_HIDDEN) | CONTROL_ENABLE);
 }
 
-void nk_msix_aim(const struct nk_msix *msix, uint32_t entry, uint32_t apic_id, int vector) {
+void nk_msix_aim(const struct nk_msix *msix, uint32_t entry, struct nk_message message) {
     *word(msix, entry, ENTRY_CONTROL) = ENTRY_MASKED;
-    *word(msix, entry, ENTRY_ADDRESS) = nk_msi_address(apic_id);
+    *word(msix, entry, ENTRY_ADDRESS) = message.address;
     *word(msix, entry, ENTRY_HIGH) = 0;
-    *word(msix, entry, ENTRY_DATA) = (uint32_t)vector;
+    *word(msix, entry, ENTRY_DATA) = message.data;
 }

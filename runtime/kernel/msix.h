@@ -5,7 +5,7 @@
 #ifndef NK_MSIX_H
 #define NK_MSIX_H
 
-#include "machine.h"
+#include "remap.h"
 
 #define NK_MSIX_ENTRY_BYTES 16u
 
@@ -26,13 +26,8 @@ bool nk_msix_place(struct nk_msix *msix, const uint64_t *places, const uint64_t 
  * must be on. */
 void nk_msix_enable(uint16_t bdf, const struct nk_msix *msix);
 
-/* Where an entry's interrupts go, while it is masked. */
-void nk_msix_aim(const struct nk_msix *msix, uint32_t entry, uint32_t apic_id, int vector);
+/* What an entry's interrupts write, and where; it is masked then. */
+void nk_msix_aim(const struct nk_msix *msix, uint32_t entry, struct nk_message message);
 void nk_msix_mask(const struct nk_msix *msix, uint32_t entry, bool masked);
-
-/* The address and the data that make a device signal a vector of a core. */
-static inline uint32_t nk_msi_address(uint32_t apic_id) {
-    return 0xfee00000u | apic_id << 12;
-}
 
 #endif
