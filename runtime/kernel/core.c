@@ -169,12 +169,20 @@ static bool boot(struct nk_core *core, uint32_t apic_id, uint64_t tsc_hz) {
     return false;
 }
 
+/* A device may send a core there where it can forge interrupts (remap.h), into memory that is the
+ * firmware's or nobody's: it goes back at once. */
+static void smm_leave(void) {
+    static const uint8_t rsm[] = {0x0f, 0xaa};
+    nk_copy(nk_direct(NK_SMM_ENTRY), rsm, sizeof rsm);
+}
+
 void nk_core_start_others(uint64_t tsc_hz) {
     uint32_t apic_id[NK_CORES_MAX];
     unsigned wanted = machine_cores(apic_id);
     /* The trampoline runs at its physical address until it is in long mode. */
     nk_copy(nk_direct(NK_TRAMPOLINE), nk_trampoline,
             nk_image_physical(nk_trampoline_end) - nk_image_physical(nk_trampoline));
+    smm_leave();
     nk_tables_boot[0] = nk_tables_boot[DIRECT_TOP_ENTRY] & ~NK_PAGE_NO_EXECUTE;
     for (unsigned i = 0; i < wanted && nk_core_count < NK_CORES_MAX; i++) {
         if (apic_id[i] == nk_cores[0].apic_id)

@@ -1,11 +1,18 @@
 /*
  * Each vector of a device has one handler, or none: then its interrupt is only counted. Interrupts
  * do little here; what follows from them is decided once, in nk_schedule.
+ *
+ * Any vector may come at any time, as often as a device likes, where devices can forge interrupts
+ * (remap.h). So no handler believes that what it is told of has happened: it looks. And whatever
+ * the local controller holds to be in service is acknowledged: a vector that was not would keep all
+ * those below it from coming.
  */
 #include "interrupt.h"
 #include "board.h"
+#include "console.h"
 #include "core.h"
 #include "lapic.h"
+#include "remap.h"
 #include "trap.h"
 
 #define PIC1      0x20
@@ -41,14 +48,29 @@ static void old_controller(unsigned line) {
     nk_out8(PIC1, 0x60 | (line >= 8 ? 2 : line));
 }
 
+bool nk_interrupt_forged(unsigned vector) {
+    static bool said;
+    bool forged = nk_remap_forgeable() && nk_lapic_serves(vector);
+    if (forged && !said)
+        nk_line("interrupt %u was forged by a device: ignored, and those that follow", vector);
+    said |= forged;
+    return forged;
+}
+
 static void acknowledge(unsigned vector) {
     if (vector >= NK_VECTOR_DEVICES && vector != NK_VECTOR_SPURIOUS)
         nk_lapic_acknowledge();
+    else /* mostly nothing to acknowledge; else the highest is, which may be one left by a forged 2
+          */
+        for (unsigned i = 0; i < NK_VECTOR_DEVICES && nk_lapic_serves(vector); i++)
+            nk_lapic_acknowledge();
 }
 
 static void act(unsigned vector) {
     struct nk_core *core = nk_core_here();
-    if (vector < NK_VECTOR_DEVICES) {
+    if (vector < NK_VECTOR_INTERRUPT) {
+        nk_board_count(NK_COUNT_DEVICE);
+    } else if (vector < NK_VECTOR_DEVICES) {
         old_controller(vector - NK_VECTOR_INTERRUPT);
     } else if (vector < NK_VECTOR_DEVICES_END) {
         nk_board_count(NK_COUNT_DEVICE);

@@ -8,6 +8,7 @@
 #define ID            0x20
 #define END           0xb0 /* of an interrupt */
 #define SPURIOUS      0xf0
+#define IN_SERVICE    0x100 /* a bit a vector, 32 to a register, registers 16 bytes apart */
 #define COMMAND_LOW   0x300
 #define COMMAND_HIGH  0x310
 #define LOCAL_TIMER   0x320
@@ -55,6 +56,10 @@ uint32_t nk_lapic_id(void) {
 
 void nk_lapic_acknowledge(void) {
     write(END, 0);
+}
+
+bool nk_lapic_serves(unsigned vector) {
+    return read(IN_SERVICE + vector / 32 * 16) >> vector % 32 & 1;
 }
 
 /* Both ends of a round are a reading of the timer between two of the TSC: the round where these are

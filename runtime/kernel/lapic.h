@@ -10,6 +10,9 @@
 void nk_lapic_start(void);
 uint32_t nk_lapic_id(void);
 void nk_lapic_acknowledge(void);
+/* Whether this vector has come by this controller and is not acknowledged yet: so it was no
+ * exception, nor spurious. */
+bool nk_lapic_serves(unsigned vector);
 
 /* Finds the timer's rate; once, before nk_lapic_timer. */
 void nk_lapic_timer_start(uint64_t tsc_hz);

@@ -39,7 +39,9 @@
     .text
     .balign 16
     .global nk_trap_stubs
-/* One stub of 16 bytes a vector; those for which the processor pushes no error code push 0. */
+/* One stub of 16 bytes a vector; those for which the processor pushes no error code push 0. Those
+ * for which it does push 0 too if it did not, since a device has forged that vector (remap.h): the
+ * processor begins at a multiple of 16, so five words leave bit 3 of rsp set and six do not. */
 nk_trap_stubs:
     .set vector, 0
     .rept 256
@@ -47,6 +49,11 @@ nk_trap_stubs:
     .if (vector != 8) && (vector != 10) && (vector != 11) && (vector != 12) && (vector != 13) && \
         (vector != 14) && (vector != 17) && (vector != 21) && (vector != 29) && (vector != 30)
     pushq $0
+    .else
+    testb $8, %spl
+    jz 1f
+    pushq $0
+1:
     .endif
     pushq $vector
     .if (vector == 1) || (vector == 8) || (vector == 18)

@@ -115,12 +115,14 @@ static void serve(struct nk_context *context, uint64_t address) {
 struct nk_frame *nk_trap(struct nk_frame *frame) {
     struct nk_core *core = nk_core_here();
     bool interrupt = frame->vector >= NK_VECTOR_INTERRUPT && frame->vector < NK_VECTOR_SYSCALL;
+    if (frame->vector < NK_VECTOR_INTERRUPT && !calls_kernel(frame))
+        interrupt = nk_interrupt_forged((unsigned)frame->vector);
     if (core->worker_runs && (frame->cs & 3)) {
-        nk_worker_trap(core, frame);
+        nk_worker_trap(core, frame, interrupt);
         return frame;
     }
     uint64_t address = frame->vector == NK_VECTOR_PAGE ? nk_cr2() : 0;
-    if (frame->vector == NK_VECTOR_DOUBLE || ((frame->cs & 3) == 0 && !interrupt))
+    if (!interrupt && (frame->vector == NK_VECTOR_DOUBLE || (frame->cs & 3) == 0))
         nk_panic("%s in the kernel at %x, address %x, error %x",
                  nk_fault_name((unsigned)frame->vector), frame->rip, nk_cr2(), frame->error);
     nk_lock();

@@ -65,8 +65,8 @@ static void run(const uint8_t *routine, uint64_t rdi, uint64_t rsi, uint64_t rcx
     core->worker_runs = false;
 }
 
-void nk_worker_trap(struct nk_core *core, const struct nk_frame *frame) {
-    if (frame->vector >= NK_VECTOR_INTERRUPT && frame->vector < NK_VECTOR_SYSCALL) {
+void nk_worker_trap(struct nk_core *core, const struct nk_frame *frame, bool interrupt) {
+    if (interrupt) {
         nk_interrupt_defer((unsigned)frame->vector);
         return;
     }

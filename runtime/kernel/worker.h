@@ -21,6 +21,6 @@ void nk_worker_wipe(void);
 uint32_t nk_worker_probe(void);
 
 /* A trap while core->worker_runs: returns only for interrupts, which wait (interrupt.h). */
-void nk_worker_trap(struct nk_core *core, const struct nk_frame *frame);
+void nk_worker_trap(struct nk_core *core, const struct nk_frame *frame, bool interrupt);
 
 #endif

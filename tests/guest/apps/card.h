@@ -138,12 +138,13 @@ static inline uint16_t card_used(const struct card *card, uint16_t number) {
     return __atomic_load_n(&card->ring[number]->used.index, __ATOMIC_ACQUIRE);
 }
 
-/* NOM_SYS_WAIT; the FS base, which the C library needs, is the caller's to keep. */
+/* NOM_SYS_WAIT; the FS and GS bases, which the C library and upcalls need, are the caller's to
+ * keep. */
 static inline int64_t card_wait(uint64_t events, uint64_t ms) {
-    uint64_t base;
-    __asm__ volatile("rdfsbase %0" : "=r"(base));
+    uint64_t fs, gs;
+    __asm__ volatile("rdfsbase %0\n\trdgsbase %1" : "=r"(fs), "=r"(gs));
     int64_t found = plat_call(NOM_SYS_WAIT, events, ms * 1000000, 0);
-    __asm__ volatile("wrfsbase %0" : : "r"(base));
+    __asm__ volatile("wrfsbase %0\n\twrgsbase %1" : : "r"(fs), "r"(gs));
     return found;
 }
 

@@ -5,9 +5,11 @@
  *   ports      K6: uses the ports of a BAR, and after release one of them once too often
  *   victim     K8: tells where a frame of its own lies (on the price page), looks at it later
  *   attack     K8: has its card receive into the victim's frame
- *   plug N     K12: takes every card that comes, gives back each that is to leave, N times
- *   hold       K12: never gives back
- *   beside MS  runs beside others, waiting often
+ *   forge MORE K8: has its card write messages that raise interrupts: every vector on every core,
+ * and other kinds; MORE is added to the address (16: as if they were remapped) busy MS    computes
+ * and touches new memory, and looks whether anything went wrong plug N     K12: takes every card
+ * that comes, gives back each that is to leave, N times hold       K12: never gives back beside MS
+ * runs beside others, waiting often
  */
 #include "card.h"
 #include "check.h"
@@ -203,6 +205,62 @@ static int attack(void) {
     return 0;
 }
 
+/* A message is a write of 4 bytes: where says to which core, data which vector (and kind << 8). The
+ * card's reply to an ARP request holds the sender's address 12 bytes behind its start: 4 of them
+ * are the data. Each other word of it is some message, too. */
+static bool forge_one(uint64_t where, unsigned vector, unsigned kind) {
+    static uint16_t received;
+    const uint8_t data[4] = {(uint8_t)vector, (uint8_t)kind};
+    memcpy(card.mac, data, sizeof data);
+    card_put(&card, RX, where - HEADER, 2048);
+    card_send(&card);
+    for (uint64_t end = plat_now_us() + 2000000; plat_now_us() < end;)
+        if (card_used(&card, RX) == (uint16_t)(received + 1)) {
+            received++;
+            return true;
+        }
+    return false;
+}
+
+static int forge(unsigned more) {
+    /* Of the kinds: fixed, lowest priority, SMI, NMI, external. Not INIT: it stops a core. */
+    static const uint8_t kinds[] = {1, 2, 4, 7};
+    unsigned forged = 0;
+    if (card_acquire(&card) || card_start(&card, NO_VECTOR, NO_VECTOR))
+        return 2;
+    for (unsigned core = 0; core < plat_board()->cores; core++) {
+        uint64_t where = 0xfee00020 + more + (core << 12);
+        for (unsigned vector = 0; vector < 256; vector++)
+            forged += forge_one(where + (more ? vector << 5 : 0), vector, 0);
+        for (unsigned i = 0; i < sizeof kinds; i++)
+            forged += forge_one(where, 0x31, kinds[i]);
+    }
+    plat_log("forge: %u messages written", forged);
+    return 0;
+}
+
+/* The next of a row of numbers that is in registers only. */
+static uint64_t row(uint64_t x, unsigned steps) {
+    for (; steps > 0; steps--) {
+        x ^= x << 13;
+        x ^= x >> 7;
+        x ^= x << 17;
+    }
+    return x;
+}
+
+static int busy(unsigned ms) {
+    uint64_t rounds = 0, wrong = 0, end = plat_now_us() + ms * 1000ULL, right = row(1, 100000);
+    for (; plat_now_us() < end; rounds++) {
+        volatile uint8_t *fresh = rounds < 300 ? plat_dma_alloc(4096) : NULL;
+        wrong += row(1, 100000) != right || (fresh && fresh[100] != 0);
+        if (fresh)
+            fresh[100] = 1;
+    }
+    plat_log("busy: %s", rounds == 0 ? "no time" : wrong ? "wrong" : "all right");
+    return wrong > 0;
+}
+
 static void name(const struct nom_resource *r, char *out, size_t bytes) {
     snprintf(out, bytes, "%02x:%02x.%x", r->pci_bdf >> 8, r->pci_bdf >> 3 & 31, r->pci_bdf & 7);
 }
@@ -271,6 +329,10 @@ int plat_main(int argc, char **argv) {
         return victim();
     if (strcmp(kind, "attack") == 0)
         return attack();
+    if (strcmp(kind, "forge") == 0)
+        return forge(argc > 2 ? number : 0);
+    if (strcmp(kind, "busy") == 0)
+        return busy(number);
     if (strcmp(kind, "plug") == 0 || strcmp(kind, "hold") == 0)
         return plug(number, kind[0] == 'h');
     if (strcmp(kind, "beside") == 0)
