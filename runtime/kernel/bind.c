@@ -16,7 +16,6 @@ static struct binding {
     unsigned bit;
     bool masked, held;
 } bindings[NK_BINDINGS_MAX];
-static unsigned held_count;
 
 static void arrived(uint64_t index) {
     struct binding *b = &bindings[index];
@@ -27,7 +26,7 @@ static void arrived(uint64_t index) {
         if (!b->held) {
             nk_msix_mask(b->msix, b->entry, true);
             b->held = true;
-            held_count++;
+            b->context->held++;
         }
     }
     nk_context_set(word, bit);
@@ -35,12 +34,12 @@ static void arrived(uint64_t index) {
 }
 
 static void let_go(struct binding *b) {
-    held_count -= b->held;
+    b->context->held -= b->held;
     b->held = false;
 }
 
 void nk_bind_settle(struct nk_context *context) {
-    for (unsigned i = 0; held_count > 0 && i < NK_BINDINGS_MAX; i++) {
+    for (unsigned i = 0; context->held > 0 && i < NK_BINDINGS_MAX; i++) {
         struct binding *b = &bindings[i];
         if (b->context != context || !b->held ||
             (__atomic_load_n(&context->shared->interrupts, __ATOMIC_RELAXED) & 1ULL << b->bit))
@@ -61,13 +60,15 @@ static struct binding *find(uint64_t id, uint64_t entry) {
 static int64_t bind(struct nk_context *context, const struct nom_resource *r, uint32_t entry) {
     struct binding *b = NULL;
     uint64_t bits = 0;
+    unsigned count = 0; /* of the app's */
     for (unsigned i = 0; i < NK_BINDINGS_MAX; i++) {
+        count += bindings[i].context && bindings[i].context->app == context->app;
         if (bindings[i].context == context)
             bits |= 1ULL << bindings[i].bit;
         else if (!bindings[i].context && !b)
             b = &bindings[i];
     }
-    if (!b || bits == ~0ULL)
+    if (!b || bits == ~0ULL || count == NK_BINDINGS_APP_MAX)
         return -NOM_ENOMEM;
     int vector = nk_vector_take(arrived, (uint64_t)(b - bindings));
     if (!vector)

@@ -21,9 +21,16 @@ extern const uint64_t nk_entry_tsc;
 
 static volatile struct nom_board *const board = &shared.board;
 
+/* Around every change. No write may move past either, not even one that is not volatile. */
+static void step(void) {
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    board->sequence++;
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+}
+
 void nk_board_start(uint64_t tsc_hz, uint32_t ring0_ps_per_iteration, uint32_t cores,
                     uint32_t syscall_entry) {
-    board->sequence++;
+    step();
     board->magic = NOM_BOARD_MAGIC;
     board->version = NOM_BOARD_VERSION;
     board->tsc_hz = tsc_hz;
@@ -31,7 +38,7 @@ void nk_board_start(uint64_t tsc_hz, uint32_t ring0_ps_per_iteration, uint32_t c
     board->ring0_ps_per_iteration = ring0_ps_per_iteration;
     board->cores = cores;
     board->syscall_entry = syscall_entry;
-    board->sequence++;
+    step();
 }
 
 /* Where the next one goes: a place not used yet, or else that of what was unplugged first, or -1.
@@ -53,14 +60,14 @@ uint32_t nk_board_add(struct nom_resource resource) {
         return 0;
     uint32_t before = board->resources[place].id;
     resource.id = before ? before + NOM_BOARD_RESOURCES_MAX : (uint32_t)place + 1;
-    board->sequence++;
+    step();
     shared.board.resources[place] = resource;
     if (resource.kind == NOM_RESOURCE_MEMORY)
         board->memory_bytes += resource.bytes;
     if (place == (int)board->resource_count)
         board->resource_count++;
     board->generation++;
-    board->sequence++;
+    step();
     nk_apps_event(NOM_EVENT_RESOURCES);
     return resource.id;
 }
@@ -81,31 +88,31 @@ const struct nom_resource *nk_board_resource(uint64_t id) {
 void nk_board_own(uint32_t id, uint32_t owner) {
     if (resource_of(id)->owner == owner)
         return;
-    board->sequence++;
+    step();
     resource_of(id)->owner = owner;
     board->generation++;
-    board->sequence++;
+    step();
     if (owner == 0)
         nk_apps_event(NOM_EVENT_RESOURCES);
 }
 
 void nk_board_flags(uint32_t id, uint32_t flags) {
-    board->sequence++;
+    step();
     resource_of(id)->flags = flags;
     board->generation++;
-    board->sequence++;
+    step();
     nk_apps_event(NOM_EVENT_RESOURCES);
 }
 
 void nk_board_app(uint32_t number, const char *name, uint32_t state, uint32_t exit_value) {
     volatile struct nom_board_app *app = &board->apps[number - 1];
-    board->sequence++;
+    step();
     for (unsigned i = 0; i < sizeof app->name - 1 && name[i]; i++)
         app->name[i] = name[i];
     app->state = state;
     app->exit_value = exit_value;
     board->generation++;
-    board->sequence++;
+    step();
 }
 
 void nk_board_count(enum nk_count what) {

@@ -103,12 +103,18 @@ void nk_line(const char *format, ...) {
     va_end(arguments);
 }
 
+/* No app speaks as the kernel, whose lines others believe: a line of its that begins as they do
+ * begins otherwise. */
 void nk_console_text(const uint8_t *text, size_t bytes) {
+    static const uint8_t mine[] = {'n', 'o', 'm', ':'};
     static uint8_t clean[NOM_PRINT_MAX + 1];
-    size_t n = bytes < NOM_PRINT_MAX ? bytes : NOM_PRINT_MAX;
+    size_t n = bytes < NOM_PRINT_MAX ? bytes : NOM_PRINT_MAX, same = 0;
     for (size_t i = 0; i < n; i++) {
         uint8_t c = text[i];
         clean[i] = (c < 0x20 && c != '\n' && c != '\t') || c == 0x7f ? '?' : c;
+        same = c == '\n' ? 0 : same < sizeof mine && c == mine[same] ? same + 1 : sizeof mine + 1;
+        if (same == sizeof mine)
+            clean[i] = '?';
     }
     if (n == 0)
         return;

@@ -35,6 +35,8 @@ struct nk_context {
     uint64_t cuts;
     unsigned cut_chances; /* times that cut_tsc will still be put off */
 
+    unsigned held; /* interrupts of its devices (bind.c) */
+
     bool in_upcall, fault_upcall; /* fault_upcall: of which FAULT is an event */
     uint64_t due;                 /* FAULT and PREEMPT not delivered yet */
     struct {

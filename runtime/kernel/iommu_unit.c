@@ -7,8 +7,7 @@
 
 #define COMMAND    0x18u
 #define STATUS     0x1cu
-#define STICKY     0x96ffffffu /* bits of the command that are states; the rest are orders, once each \
-                                */
+#define STICKY     0x96ffffffu /* states; the other bits are orders, once each */
 #define QUEUE_TAIL 0x88u
 #define QUEUE_AT   0x90u
 

@@ -14,7 +14,7 @@
 #define NK_DIRECT_BASE       0xffff800000000000
 #define NK_PHYSICAL_END      0x100000000 /* what lies above is not used */
 #define NK_MEMORY_END        0xc0000000  /* memory lies below, and devices between the two */
-#define NK_LOW_KEPT_BYTES    0x40000 /* start of memory: for the firmware, starting cores, SMM */
+#define NK_LOW_KEPT_BYTES    0x10000     /* start of memory, for the firmware and starting cores */
 #define NK_WORKER_ADDRESS    0x100000000 /* of the worker's code, in its own address space */
 /* Of each core: a page that nothing is mapped at, the stack, those of traps that may come at any
  * instruction (NMI, debug, double fault, machine check). */
@@ -25,9 +25,10 @@
 #define NK_CORE_STACKS_BYTES 28672 /* of all these */
 #define NK_XSAVE_BYTES_MAX   16384
 #define NK_TRAMPOLINE        0x8000 /* physical: where other cores start */
-#define NK_SMM_ENTRY                                                                               \
-    0x38000 /* physical: where one is sent that has a system management interrupt,                 \
-               unless the firmware has said otherwise */
+/* Physical: where a core goes that has a system management interrupt, and the page into which it
+ * saves its state, unless the firmware has said otherwise. */
+#define NK_SMM_ENTRY         0x38000
+#define NK_SMM_STATE         0x3f000
 
 /* Addresses of an app: all in the first 512 GiB. */
 #define NK_APP_IMAGE_START   0x10000ULL /* so that a null pointer and its neighbours fault */
@@ -54,6 +55,7 @@
 #define NK_CORES_MAX   8
 #define NK_SLICE_US    10000 /* of a context, while others are ready */
 #define NK_CUT_US      2000  /* to answer NOM_EVENT_PREEMPT in */
+#define NK_LEND_PAUSES 16    /* that the lock stays free where it is lent (core.h) */
 #define NK_MUTE_SLICES 50 /* of a context that has just started, and need not be able to answer */
 #define NK_CUT_CHANCES 10 /* such times before it is cut; fewer for one that was cut before */
 #define NK_WAIT_NS_MAX 1000000000000000 /* longer waits are for ever: 11 days */
@@ -67,12 +69,13 @@
 #define NK_ACPI_TABLES_MAX   64
 #define NK_ACPI_BYTES_MAX    0x10000 /* of one table that is used */
 
-#define NK_BINDINGS_MAX    128    /* interrupts of devices bound to apps */
-#define NK_PORTS_MAX       16     /* that devices can be plugged into */
-#define NK_LEAVE_MS        5000   /* for an app to release a device that is to be unplugged */
-#define NK_IOMMU_POLLS_MAX 100000 /* of a register, before the unit counts as broken */
-#define NK_IOMMU_TRIES     100    /* of the same, for what a unit need not have */
-#define NK_IOMMU_ROUNDS    64     /* through the records of faults, at one interrupt */
+#define NK_BINDINGS_MAX     128 /* interrupts of devices bound to apps, and to one of them */
+#define NK_BINDINGS_APP_MAX (NK_BINDINGS_MAX / 8)
+#define NK_PORTS_MAX        16     /* that devices can be plugged into */
+#define NK_LEAVE_MS         5000   /* for an app to release a device that is to be unplugged */
+#define NK_IOMMU_POLLS_MAX  100000 /* of a register, before the unit counts as broken */
+#define NK_IOMMU_TRIES      100    /* of the same, for what a unit need not have */
+#define NK_IOMMU_ROUNDS     64     /* through the records of faults, at one interrupt */
 
 /* Channels that one app may have offered at once, so that it leaves others theirs. */
 #define NK_CHANNELS_OFFERED_MAX 4u

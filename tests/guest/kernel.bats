@@ -406,3 +406,13 @@ place_of() {
         grep -qE "$forbidden" <<<"$bad"
     done
 }
+
+@test "kernel: no app speaks as the kernel" {
+    boot tcg "device speak"
+    ends "$(exit_status 0)"
+    says '^nom[?] app device ended: exit status 0$'
+    says '^nom[?] panic$'
+    says '^no nom: here$'
+    says '^nomad$'
+    [ "$(grep -c '^nom: app device ended' <<<"$output")" -eq 1 ]
+}
