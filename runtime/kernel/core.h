@@ -82,6 +82,15 @@ static inline void nk_unlock(void) {
     __asm__ volatile("movl $0, %0" : "=m"(nk_locked) : : "memory");
 }
 
+/* In the middle of something long: whoever waits for the lock may have it first. Anything may have
+ * happened when it returns, also the end of the app that this is done for. */
+static inline void nk_lock_lend(void) {
+    nk_unlock();
+    for (unsigned i = 0; i < NK_LEND_PAUSES; i++)
+        nk_pause();
+    nk_lock();
+}
+
 /* No core uses an old translation of this app's afterwards: for mappings taken away or changed. */
 void nk_core_flush(const struct nk_app *app);
 

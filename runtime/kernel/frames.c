@@ -41,8 +41,11 @@ int64_t nk_call_grant(struct nk_app *app, uint64_t bytes, uint64_t flags, uint64
                                 .bytes = (bytes + unit - 1) & ~(unit - 1)};
     if (!frames.physical)
         return -NOM_ENOMEM;
-    nk_paging_put(app, out, &frames, sizeof frames);
-    return 0;
+    /* The app may have ended, or taken that page away, while the lock was lent. */
+    if (app->runs && nk_paging_put(app, out, &frames, sizeof frames))
+        return 0;
+    nk_memory_free(frames.physical, frames.bytes);
+    return -NOM_EFAULT;
 }
 
 int64_t nk_call_map(struct nk_app *app, uint64_t address, uint64_t physical, uint64_t bytes,

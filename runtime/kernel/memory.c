@@ -174,7 +174,7 @@ static uint64_t take_pages(unsigned owner, unsigned count, bool in_use) {
 
 /* ---- what the machine has ---- */
 
-static struct nk_range kept[4];
+static struct nk_range kept[6];
 
 /* Usable memory, but for what is kept of it; whole pages. */
 static void give(uint64_t start, uint64_t end, unsigned next_kept) {
@@ -242,6 +242,8 @@ void nk_memory_start(const struct nk_boot *boot) {
     kept[1] = (struct nk_range){NK_IMAGE_PHYSICAL, image_end - NK_IMAGE_PHYSICAL};
     kept[2] = boot->initrd;
     kept[3] = (struct nk_range){at, bytes};
+    kept[4] = (struct nk_range){NK_SMM_ENTRY, NK_PAGE_BYTES};
+    kept[5] = (struct nk_range){NK_SMM_STATE, NK_PAGE_BYTES};
     for (unsigned i = 0; i < boot->memory_count; i++) {
         uint64_t start = boot->memory[i].start, end = start + boot->memory[i].bytes;
         /* Each page once, also where a firmware names it twice. */
@@ -265,13 +267,26 @@ static uint64_t handed_out(uint64_t physical, uint64_t bytes) {
     return physical;
 }
 
-uint64_t nk_memory_grant(unsigned owner, uint64_t bytes) {
-    if (bytes >= NOM_FRAMES_LARGE) {
-        if (bytes > NK_MEMORY_END)
-            return 0;
-        uint64_t count = (bytes + NK_BLOCK_BYTES - 1) / NK_BLOCK_BYTES;
-        return handed_out(take_blocks(owner, count, false), count * NK_BLOCK_BYTES);
+/* Clearing takes as long as the memory is large, and meanwhile others want the lock: so it is the
+ * kernel's until it is clear. */
+static uint64_t grant_blocks(unsigned owner, uint64_t count) {
+    uint64_t physical = take_blocks(NK_OWNER_KERNEL, count, true);
+    for (uint64_t i = 0; physical && i < count; i++) {
+        if (i >= NOM_CHANNEL_BYTES_MAX / NK_BLOCK_BYTES)
+            nk_lock_lend();
+        nk_worker_clear(physical + i * NK_BLOCK_BYTES, NK_BLOCK_BYTES);
     }
+    for (uint64_t i = 0; physical && i < count; i++)
+        block_own((unsigned)(physical / NK_BLOCK_BYTES + i), owner, false);
+    nk_board_memory(owned_bytes[NK_OWNER_FREE]);
+    return physical;
+}
+
+uint64_t nk_memory_grant(unsigned owner, uint64_t bytes) {
+    if (bytes > NK_MEMORY_END)
+        return 0;
+    if (bytes >= NOM_FRAMES_LARGE)
+        return grant_blocks(owner, (bytes + NK_BLOCK_BYTES - 1) / NK_BLOCK_BYTES);
     uint64_t count = (bytes + NK_PAGE_BYTES - 1) / NK_PAGE_BYTES;
     return handed_out(take_pages(owner, (unsigned)count, false), count * NK_PAGE_BYTES);
 }

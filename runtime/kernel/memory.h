@@ -26,7 +26,8 @@ void nk_memory_start(const struct nk_boot *boot);
  * Each gives the physical address of memory in a row, or 0 if there is none: so many bytes, rounded
  * up as abi/syscall.h says (struct nom_frames); so many blocks, or pages (at most 512), in use.
  */
-uint64_t nk_memory_grant(unsigned owner, uint64_t bytes);
+uint64_t nk_memory_grant(unsigned owner, uint64_t bytes); /* more than NOM_CHANNEL_BYTES_MAX: lends
+                                                             the lock (core.h) */
 uint64_t nk_memory_blocks(unsigned owner, uint64_t count);
 uint64_t nk_memory_pages(unsigned owner, unsigned count);
 /* For the kernel itself: I/O page tables and the like. */

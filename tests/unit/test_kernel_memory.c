@@ -32,9 +32,15 @@ const uint8_t nk_image_end[1];
 static uint64_t cleared_at, cleared_bytes, board_free;
 
 void nk_worker_clear(uint64_t physical, uint64_t bytes) {
-    cleared_at = physical;
-    cleared_bytes = bytes;
+    if (!cleared_bytes || cleared_at + cleared_bytes != physical) {
+        cleared_at = physical;
+        cleared_bytes = 0;
+    }
+    cleared_bytes += bytes; /* larger memory is cleared piece by piece */
 }
+
+volatile uint32_t nk_locked;
+void nk_lock_wait(void) {}
 
 void nk_board_memory(uint64_t free_bytes) {
     board_free = free_bytes;
@@ -62,7 +68,8 @@ static uint8_t owner_before(const struct nk_boot *boot, uint64_t page) {
         usable |= at >= boot->memory[i].start &&
                   end <= boot->memory[i].start + boot->memory[i].bytes && end <= NK_MEMORY_END;
     uint64_t account_end = account_at + block_count * sizeof *blocks;
-    if (!usable || at < NK_LOW_KEPT_BYTES || (end > NK_IMAGE_PHYSICAL && at < IMAGE_END) ||
+    if (!usable || at < NK_LOW_KEPT_BYTES || at == NK_SMM_ENTRY || at == NK_SMM_STATE ||
+        (end > NK_IMAGE_PHYSICAL && at < IMAGE_END) ||
         (end > initrd->start && at < initrd->start + initrd->bytes) ||
         (end > account_at && at < account_end))
         return NK_OWNER_MACHINE;
@@ -161,6 +168,7 @@ static void handed(unsigned owner, uint64_t physical, uint64_t pages, bool whole
     }
     assert_int_equal(cleared_at, physical);
     assert_int_equal(cleared_bytes, pages * NK_PAGE_BYTES);
+    cleared_bytes = 0;
     assert_int_equal(physical % (whole ? NK_BLOCK_BYTES : NK_PAGE_BYTES), 0);
     for (uint64_t p = physical / NK_PAGE_BYTES, end = p + pages; p < end; p++) {
         assert_int_equal(model.owner[p], NK_OWNER_FREE);
