@@ -196,11 +196,14 @@ void profiler_provider_stop(struct provider *p) {
     *p = (struct provider){0};
 }
 
-void profiler_priced_arguments(const char *url_ip, int port, char *text, size_t bytes) {
+void profiler_priced_arguments(const struct target *t, const char *url_ip, char *text,
+                               size_t bytes) {
+    double poll_s = t->price_poll_s > 0 ? t->price_poll_s : POLL_S;
+
     snprintf(text, bytes,
              "--adapter rest --url http://%s:%d/prices --use gbit_out_per_s --unit usd_per_gbit "
              "--json-path price --currency-path currency --next-path next.price "
              "--next-in-path next.in_s --poll %.3f --jitter 0 --retry %.3f --retry-most 1 "
              "--least gbit_out_per_s=0 --greatest gbit_out_per_s=%g --max-factor 0",
-             url_ip, port, POLL_S, POLL_S, PRICE_USD_MAX);
+             url_ip, t->provider.port, poll_s, poll_s, PRICE_USD_MAX);
 }

@@ -105,6 +105,7 @@ static void follow_prices(uint64_t now_tsc) {
     if (market_look(&market, &adapt, now_tsc)) {
         apply(NULL, &adapt.now);
         net_await_sent();
+        market_applied(&market, plat_now_tsc());
     } else if (market_awaits(&market) && net_first_sent_tsc() != 0) {
         market_sent(&market, net_first_sent_tsc());
     }
