@@ -107,7 +107,7 @@ static void command_line(const struct target *t, char *text, size_t bytes) {
         return;
     profiler_guest_ip(t->app_count, ip);
     profiler_host_ip(t->app_count, host_ip);
-    profiler_priced_arguments(tap ? host_ip : PROFILER_USER_GATEWAY, t->provider.port, arguments,
+    profiler_priced_arguments(t, tap ? host_ip : PROFILER_USER_GATEWAY, arguments,
                               sizeof arguments);
     snprintf(text + n, bytes - n, " -- " PRICED " --ip %s/24%s %s", tap ? ip : PROFILER_USER_IP,
              tap ? "" : " --gateway " PROFILER_USER_GATEWAY, arguments);

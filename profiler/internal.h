@@ -179,7 +179,8 @@ int profiler_provider_start(struct provider *p, const char *ip, int port, int co
 void profiler_provider_stop(struct provider *p); /* harmless on one that is not there */
 /* What the price daemon is told on its command line beside its address; url_ip is where it finds
  * the provider. Words between single blanks. */
-void profiler_priced_arguments(const char *url_ip, int port, char *text, size_t bytes);
+void profiler_priced_arguments(const struct target *t, const char *url_ip, char *text,
+                               size_t bytes);
 
 /* The two kinds of target, from settings to running programs; t->settings then say how it really
  * is (user_namespace, rps_core); t->app_count and t->prices are set before. held: descriptors that

@@ -74,7 +74,7 @@ static void compose_priced(struct command *c, const struct profiler_paths *paths
                            const struct target *t, int board_fd) {
     char *rest = c->words;
 
-    profiler_priced_arguments("127.0.0.1", t->provider.port, c->words, sizeof c->words);
+    profiler_priced_arguments(t, "127.0.0.1", c->words, sizeof c->words);
     add_floor(c, paths->priced, false, board_fd);
     add(c, "--", NULL);
     for (char *word; (word = strtok_r(rest, " ", &rest)) && c->count + 1 < ARGUMENTS_MAX;)

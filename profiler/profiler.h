@@ -127,6 +127,7 @@ struct target {
     struct target_app apps[TARGET_APPS_MAX];
     uint32_t app_count;
     bool prices; /* the price daemon runs too, and asks `provider` */
+    double price_poll_s; /* as often; 0: as usual */
     struct provider provider;
     int serial_fd;
     char *serial_log; /* what it has said so far, NUL-terminated; NULL before its first word.
@@ -143,6 +144,7 @@ struct target_options {
     uint32_t apps;                /* how often the app runs, at most TARGET_APPS_MAX; 0: once */
     bool prices; /* on floors that adapt: the price daemon too, as a further app, which asks the
                     provider that this process then plays */
+    double price_poll_s; /* how often it asks; 0: as usual */
 };
 
 /* Enters a fresh network namespace (this thread stays in it until target_stop), starts QEMU or the

@@ -10,6 +10,7 @@
 #include "profiler/internal.h"
 #include <arpa/inet.h>
 #include <errno.h>
+#include <math.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -25,6 +26,7 @@
 #define REQUEST_SECONDS   1
 #define REQUEST_BYTES_MAX 4096
 #define POLL_S            0.05 /* how often the price daemon asks */
+#define RETRY_SECONDS_MAX 1
 #define PRICE_USD_MAX     1e9
 
 struct provider_prices {
@@ -196,11 +198,15 @@ void profiler_provider_stop(struct provider *p) {
     *p = (struct provider){0};
 }
 
-void profiler_priced_arguments(const char *url_ip, int port, char *text, size_t bytes) {
+void profiler_priced_arguments(const struct target *t, const char *url_ip, char *text,
+                               size_t bytes) {
+    double poll_s = t->price_poll_s > 0 ? t->price_poll_s : POLL_S;
+
     snprintf(text, bytes,
              "--adapter rest --url http://%s:%d/prices --use gbit_out_per_s --unit usd_per_gbit "
              "--json-path price --currency-path currency --next-path next.price "
-             "--next-in-path next.in_s --poll %.3f --jitter 0 --retry %.3f --retry-most 1 "
+             "--next-in-path next.in_s --poll %.3f --jitter 0 --retry %.3f --retry-most %d "
              "--least gbit_out_per_s=0 --greatest gbit_out_per_s=%g --max-factor 0",
-             url_ip, port, POLL_S, POLL_S, PRICE_USD_MAX);
+             url_ip, t->provider.port, poll_s, fmin(poll_s, RETRY_SECONDS_MAX), RETRY_SECONDS_MAX,
+             PRICE_USD_MAX);
 }

@@ -243,6 +243,7 @@ int target_start(struct target *t, const struct profiler_paths *paths,
     t->settings = *s;
     t->app_count = options && options->apps ? options->apps : 1;
     t->prices = options && options->prices;
+    t->price_poll_s = options ? options->price_poll_s : 0;
     int result = check_settings(floor, s, t->app_count, t->prices, why, why_bytes);
     if (result == 0)
         result = floor->guest ? profiler_guest_start(t, paths, held, why, why_bytes)

@@ -120,6 +120,7 @@ static const struct store_field statistics_fields[] = {
     STATISTIC(4, U64, price_latency_last_ns),
     STATISTIC(4, U64, price_latency_max_ns),
     STATISTIC(4, U64, price_latencies),
+    STATISTIC(4, U64, price_decided_last_ns),
     STATISTIC(4, U64, sleeps),
     STATISTIC_AS(4, REAL, "poll_in_force_us", poll_us),
     STATISTIC(4, U64, memory_bytes),
@@ -146,8 +147,8 @@ static const struct store_field phase_fields[] = {
 /* A struct that has grown fails here: list its new member above, then correct the size. */
 _Static_assert(sizeof(struct store_session) == 1696, "session_fields names every member");
 _Static_assert(sizeof(struct trial_settings) == 1064, "trial_fields names every setting");
-_Static_assert(sizeof(struct trial_result) == 768, "trial_fields names every result");
-_Static_assert(sizeof(struct nom_statistics) == 336, "statistics_fields names every member");
+_Static_assert(sizeof(struct trial_result) == 776, "trial_fields names every result");
+_Static_assert(sizeof(struct nom_statistics) == 344, "statistics_fields names every member");
 _Static_assert(sizeof(struct nom_utility) == 56, "phase_fields names every parameter");
 #define COUNT_USE(ID, id, name, unit, price_unit, help) +1
 _Static_assert(0 NOM_USES(COUNT_USE) == 2, "statistics_fields has a price of every use");

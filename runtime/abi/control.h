@@ -109,9 +109,10 @@ struct nom_statistics {
     uint64_t sleeps;                          /* times the app waited instead of polling */
     double poll_us;                           /* in force */
     uint64_t memory_bytes, memory_free_bytes; /* of the machine, as the board has them */
+    uint64_t price_decided_last_ns; /* of price_latency_last_ns, until the new W was in force */
 };
 _Static_assert(sizeof(struct nom_statistics) ==
-                   8 + 32 + 104 + 4 * 8 + 16 + 16 + 16 + 8 * NOM_USES_MAX + 16 + 8 * 8,
+                   8 + 32 + 104 + 4 * 8 + 16 + 16 + 16 + 8 * NOM_USES_MAX + 16 + 9 * 8,
                "layout of struct nom_statistics");
 
 #endif

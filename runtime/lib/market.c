@@ -30,10 +30,19 @@ bool market_look(struct market *m, struct adapt *a, uint64_t now_tsc) {
     return false;
 }
 
+static uint64_t passed(const struct market *m, uint64_t now_tsc) {
+    return now_tsc > m->since_tsc ? now_tsc - m->since_tsc : 0;
+}
+
+void market_applied(struct market *m, uint64_t now_tsc) {
+    m->decided_tsc = passed(m, now_tsc);
+}
+
 void market_sent(struct market *m, uint64_t sent_tsc) {
     if (m->since_tsc == 0)
         return;
-    m->latency_last_tsc = sent_tsc > m->since_tsc ? sent_tsc - m->since_tsc : 0;
+    m->latency_last_tsc = passed(m, sent_tsc);
+    m->decided_last_tsc = m->decided_tsc;
     if (m->latency_last_tsc > m->latency_max_tsc)
         m->latency_max_tsc = m->latency_last_tsc;
     m->latencies++;
@@ -46,4 +55,5 @@ void market_statistics(const struct market *m, uint64_t (*tsc_to_ns)(uint64_t ts
     out->price_latency_last_ns = tsc_to_ns(m->latency_last_tsc);
     out->price_latency_max_ns = tsc_to_ns(m->latency_max_tsc);
     out->price_latencies = m->latencies;
+    out->price_decided_last_ns = tsc_to_ns(m->decided_last_tsc);
 }

@@ -18,14 +18,17 @@ struct market {
     struct prices_view view; /* the last that was taken over */
     uint64_t next_tsc;       /* when an announced price comes into force */
     uint64_t since_tsc;      /* of the price whose effect is awaited; 0: none is */
-    uint64_t latency_last_tsc, latency_max_tsc;
+    uint64_t decided_tsc;    /* after since_tsc */
+    uint64_t latency_last_tsc, latency_max_tsc, decided_last_tsc;
     uint64_t latencies;
 };
 
 /* page: plat_prices. What stands on it is taken over by the first market_look. */
 void market_init(struct market *m, const struct nom_prices *page);
-/* True if the decision (a->now) changed: apply it, then call market_sent for what is sent. */
+/* True if the decision (a->now) changed: apply it, then call market_applied, and market_sent for
+ * what is sent. */
 bool market_look(struct market *m, struct adapt *a, uint64_t now_tsc);
+void market_applied(struct market *m, uint64_t now_tsc);
 /* True while the first packet under a new decision is awaited. */
 static inline bool market_awaits(const struct market *m) {
     return m->since_tsc != 0;

@@ -1,8 +1,8 @@
 /*
  * `make bench`: what nom is worth beside others, each comparison interleaved in one run.
  *
- *   nom-bench [--scene systems|churn|idle|boot|price|all] [--repeats 5] [--seconds 2] [--delay-us
- * 0]
+ *   nom-bench [--scene systems|churn|idle|boot|price|rest|all] [--repeats 5] [--seconds 2]
+ * [--delay-us 0]
  *             [--accel auto] [--db FILE]
  *
  *   systems  nhttpd on nom and hosted, and nginx (systems.h); every trial is stored in the database
@@ -11,6 +11,7 @@
  *   idle     busy connections beside thousands of idle ones, on nom and hosted (scenes.h)
  *   boot     QEMU's start to the first reply, nom and a Linux guest; memory that nom takes
  *   price    a change of price to the first packet under the W it brings, 200 changes a repeat
+ *   rest     what an idle guest takes of a host core, under --accel and under TCG
  */
 #include "tests/bench/scenes.h"
 #include "tests/bench/systems.h"
@@ -28,7 +29,8 @@ struct options {
 
 static int usage(void) {
     fprintf(stderr,
-            "bench: --scene systems|churn|idle|boot|price|all, --repeats 1..%u, --seconds above 0, "
+            "bench: --scene systems|churn|idle|boot|price|rest|all, --repeats 1..%u, --seconds "
+            "above 0, "
             "--delay-us, --accel, --db FILE\n",
             BENCH_REPEATS_MAX);
     return 2;
@@ -71,7 +73,8 @@ static bool wants(const struct options *o, const char *scene) {
 }
 
 static bool is_scene(const char *name) {
-    static const char *const scenes[] = {"all", "systems", "churn", "idle", "boot", "price"};
+    static const char *const scenes[] = {"all",  "systems", "churn", "idle",
+                                         "boot", "price",   "rest"};
     for (size_t i = 0; i < sizeof scenes / sizeof *scenes; i++)
         if (strcmp(scenes[i], name) == 0)
             return true;
@@ -87,6 +90,12 @@ static int one_guest(const struct options *o, const struct profiler_paths *paths
     profiler_settings_default(paths, "nhttpd", profiler_floor_find("nom"), o->settings.accel, &s);
     if (wants(o, "price"))
         failed += bench_price(paths, &s, o->settings.repeats);
+    if (wants(o, "rest")) {
+        failed += bench_rest(paths, &s);
+        profiler_settings_default(paths, "nhttpd", profiler_floor_find("nom"), "tcg", &s);
+        if (strcmp(o->settings.accel, "tcg") != 0)
+            failed += bench_rest(paths, &s);
+    }
     return failed;
 }
 

@@ -30,12 +30,18 @@ int bench_idle(const struct profiler_paths *paths, const struct trial_settings *
  * once it serves, and the least memory of BENCH_BOOT_MEMORY_MIB with which it serves. */
 int bench_boot(const struct profiler_paths *paths, size_t repeats);
 
-/* BENCH_PRICE_CHANGES changes of price a repeat, through priced, under load, by turns to the one
- * and the other row of a table of two: from priced's publication to the first packet under the new
- * W, as the app itself measures it. The median, 99th percentile and worst. */
+/* BENCH_PRICE_CHANGES changes of price a repeat, through priced, by turns to the one and the other
+ * row of a table of two, while packets leave all the time (tests/guest/apps/push.c): from priced's
+ * publication to the first packet under the new W, as the app itself measures it; how much of that
+ * is the decision, and what bounds it. */
 #define BENCH_PRICE_CHANGES 200u
 int bench_price(const struct profiler_paths *paths, const struct trial_settings *settings,
                 size_t repeats);
+
+/* What a guest takes of the host's processors when nobody asks anything: nhttpd, and nhttpd beside
+ * priced, with what wakes it. 1 if it is BENCH_REST_MAX of a core or more. */
+#define BENCH_REST_MAX 0.03
+int bench_rest(const struct profiler_paths *paths, const struct trial_settings *settings);
 
 /* For scenes: one load on a running target, with the settings' cores, path and time (requests_max
  * and keep_alive as in load.h). Its rate, or -1 after a line that says what went wrong: that is

@@ -131,12 +131,14 @@ static void latency_is_counted_from_the_publication(void **state) {
     market_sent(&m, 170);
     publish(0, 0, 0, 200);
     assert_true(market_look(&m, &a, 210));
+    market_applied(&m, 215);
     market_sent(&m, 220);
     market_statistics(&m, ten_times, &s);
     assert_int_equal(s.prices_generation, 2);
     assert_int_equal(s.price_latencies, 2);
     assert_int_equal(s.price_latency_last_ns, 200);
     assert_int_equal(s.price_latency_max_ns, 500);
+    assert_int_equal(s.price_decided_last_ns, 150);
 }
 
 int main(void) {

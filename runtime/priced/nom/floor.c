@@ -1,11 +1,12 @@
-/* Waiting: while a connection is open the stack's timers want a turn each millisecond; else it is
- * enough to hear of frames, and of the slow timers. */
+/* Waiting: until a frame comes or the stack's timers have something to do. While the provider is
+ * being asked the clock is looked at more often, for time-outs. A NIC that cannot wake us is looked
+ * at each millisecond. */
 #include "runtime/priced/floor.h"
 #include "runtime/platform/platform.h"
 #include "runtime/priced/nom/nom.h"
 
-#define BUSY_US 1000u
-#define IDLE_US 100000u
+#define ASKING_US 20000u
+#define LOOK_US   1000u
 
 static bool has_network;
 
@@ -25,8 +26,12 @@ int floor_file(const char *path, const void **data, size_t *bytes) {
 }
 
 void floor_wait(uint32_t most_us) {
-    uint32_t limit_us = fetch_is_open() ? BUSY_US : IDLE_US;
-    if (has_network && net_poll())
+    if (!has_network) {
+        plat_wait(most_us);
         return;
-    plat_wait(has_network && most_us > limit_us ? limit_us : most_us);
+    }
+    if (fetch_is_open() && most_us > ASKING_US)
+        most_us = ASKING_US;
+    if (!net_poll() && !net_wait(most_us))
+        plat_wait(most_us < LOOK_US ? most_us : LOOK_US);
 }
