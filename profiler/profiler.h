@@ -126,7 +126,7 @@ struct target {
     double started_s; /* CLOCK_MONOTONIC, just before QEMU or the first app's process */
     struct target_app apps[TARGET_APPS_MAX];
     uint32_t app_count;
-    bool prices; /* the price daemon runs too, and asks `provider` */
+    bool prices;         /* the price daemon runs too, and asks `provider` */
     double price_poll_s; /* as often; 0: as usual */
     struct provider provider;
     int serial_fd;
