@@ -36,11 +36,16 @@ times() {
         serve "$accel"
         in_net curl -s --fail -m 5 -o /dev/null "http://$ip/"
         sleep 2
-        local from
-        from=$(ticks)
-        sleep 5
-        echo "$accel: $(($(ticks) - from)) hundredths of a second in 5"
-        [ $(($(ticks) - from)) -lt 15 ]
+        # One that polls uses all of a core in each of them; what the host adds to one that sleeps, in few.
+        local from used=500 turn
+        for turn in 1 2 3 4 5; do
+            from=$(ticks)
+            sleep 5
+            used=$(($(ticks) - from))
+            echo "$accel, turn $turn: $used hundredths of a second in 5"
+            [ "$used" -ge 15 ] || break
+        done
+        [ "$used" -lt 15 ]
         in_net curl -s --fail -m 5 -o /dev/null "http://$ip/"
     done
 }
