@@ -8,8 +8,7 @@
  * (NOM_NOTIFY_PRICES). Reader: lib/prices.h; it never waits for a writer, and believes no price
  * that is negative or not a finite number.
  *
- * Times are of plat_now_us's clock on hosted floors and of the TSC in guests: in `*_tsc` both are
- * TSC ticks.
+ * All times are ticks of the TSC, on every floor.
  */
 #ifndef NOM_ABI_PRICES_H
 #define NOM_ABI_PRICES_H

@@ -223,7 +223,7 @@ CRASHES
     done
 }
 
-@test "kernel: a device behind a bridge is mapped, by either firmware" {
+@test "kernel: a device behind a bridge is mapped" {
     boot tcg nic -device pcie-root-port,id=r,chassis=1 -netdev user,id=n \
         -device virtio-net-pci,netdev=n,bus=r,romfile=
     ends "$(exit_status 0)"
