@@ -65,7 +65,7 @@ NET_CFLAGS := -Iruntime/net/lwip -isystem $(LWIP)/include
 HOSTED_CFLAGS := $(HOST_CFLAGS) $(NET_CFLAGS)
 MEMORY_CFLAGS := $(patsubst -Iruntime/platform/shared,-Iruntime/platform/memory,$(HOST_CFLAGS)) $(NET_CFLAGS)
 APP_SRC := $(filter-out runtime/net/virtnet%,$(foreach d,runtime/econ runtime/lib runtime/net \
-  runtime/net/lwip runtime/platform/shared,$(wildcard $(d)/*.c)))
+  runtime/net/lwip runtime/app runtime/platform/shared,$(wildcard $(d)/*.c)))
 HOSTED_SRC := $(APP_SRC) $(wildcard runtime/platform/linux/*.c)
 MEMORY_SRC := $(APP_SRC) $(wildcard runtime/platform/memory/*.c)
 LWIP_SRC := $(filter-out %/memp.c,$(wildcard $(LWIP)/core/*.c $(LWIP)/core/ipv4/*.c)) $(LWIP)/netif/ethernet.c
@@ -90,8 +90,8 @@ GUEST_CFLAGS := $(COMMON) $(GUEST_CODE) -nostdinc -isystem $(MUSL_INCLUDE) -isys
   -U_FORTIFY_SOURCE -Iruntime/platform/shared $(NET_CFLAGS)
 GUEST_LDFLAGS := -nostdlib -static -no-pie -Wl,--build-id=sha1 -Wl,--gc-sections \
   -Wl,-z,noexecstack -Wl,-z,separate-code -Wl,-z,max-page-size=4096
-LIBNOM_DIRS := runtime/econ runtime/lib runtime/net runtime/net/lwip runtime/platform/shared \
-  runtime/platform/nom
+LIBNOM_DIRS := runtime/econ runtime/lib runtime/net runtime/net/lwip runtime/app \
+  runtime/platform/shared runtime/platform/nom
 LIBNOM_SRC := $(foreach d,$(LIBNOM_DIRS),$(wildcard $(d)/*.c))
 LIBNOM_ASM := $(foreach d,$(LIBNOM_DIRS),$(wildcard $(d)/*.S))
 LIBNOM_OBJ := $(LIBNOM_SRC:%.c=$(BUILD)/guest/%.o) $(LIBNOM_ASM:%.S=$(BUILD)/guest/%.S.o)

@@ -124,7 +124,7 @@ no_calls_while_serving() {
     refuses "bad value for --connections: 16001" --ip "$ip/24" --connections 16001
     refuses "bad value for --connections: 2.5" --ip "$ip/24" --connections 2.5
     refuses "--port and --control-port are both 80" --ip "$ip/24" --control-port 80
-    refuses "no option --speed (--ip --gateway --port --connections --delay-us --kick --poll-us --no-nic --control-port)" --speed 9
+    refuses "no option --speed (--ip --gateway --delay-us --kick --poll-us --no-nic --control-port --port --connections)" --speed 9
 }
 
 @test "nhttpd: under KVM" {

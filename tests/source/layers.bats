@@ -10,6 +10,8 @@ runtime/kernel runtime/abi
 runtime/platform runtime/abi
 runtime/lib runtime/abi runtime/econ runtime/platform
 runtime/net runtime/abi runtime/platform runtime/lib
+runtime/app runtime/abi runtime/platform runtime/lib runtime/net
+runtime/posix runtime/abi runtime/platform runtime/lib runtime/net runtime/app
 runtime/platform/shared runtime/abi runtime/platform
 runtime/platform/nom runtime/abi runtime/platform runtime/platform/shared runtime/lib runtime/net
 runtime/platform/linux runtime/abi runtime/platform runtime/platform/shared runtime/lib runtime/net
@@ -17,7 +19,7 @@ runtime/platform/memory runtime/abi runtime/platform runtime/platform/shared run
 runtime/priced runtime/abi runtime/platform runtime/lib runtime/net
 runtime/priced/nom runtime/abi runtime/platform runtime/lib runtime/net runtime/priced
 runtime/priced/linux runtime/abi runtime/platform runtime/lib runtime/net runtime/priced
-workloads/nhttpd runtime/abi runtime/econ runtime/platform runtime/lib runtime/net
+workloads/nhttpd runtime/abi runtime/econ runtime/platform runtime/lib runtime/net runtime/app
 workloads/nhttpd/sockets runtime/abi runtime/platform workloads/nhttpd
 workloads/selfcheck runtime/abi runtime/platform runtime/lib
 workloads/load runtime/abi runtime/econ

@@ -2,16 +2,13 @@
 #ifndef NHTTPD_OPTIONS_H
 #define NHTTPD_OPTIONS_H
 
-#include "runtime/net/net.h"
+#include "runtime/app/options.h"
 #include <stdint.h>
 
 struct options {
-    struct net_config net;
-    const char *address;         /* as given, with its length of the prefix */
-    uint16_t port, control_port; /* control 0: off */
+    struct app_options app;
+    uint16_t port;
     uint32_t connections;
-    double poll_us;
-    bool end_without_nic; /* when it is unplugged; else wait for another */
 };
 
 /* 0, or -1 with one line to the console. */
