@@ -18,6 +18,7 @@ struct scheduler thread_schedulers[PLAT_CORES_MAX];
 static struct thread first;
 static struct scheduler *cores[PLAT_CORES_MAX]; /* by number */
 static unsigned core_count;
+static void (*idle_hook)(uint64_t until_tsc); /* of core 0 */
 
 /* ---- lists of the core's own ---- */
 
@@ -102,6 +103,10 @@ static struct thread *next(struct scheduler *s) {
 
 /* The thread that ran before has ended: only now, off its stack, may others know. */
 static void retire(struct thread *t) {
+    if (t->on_end) {
+        t->on_end(t->argument);
+        return;
+    }
     thread_guard(&t->guard);
     struct thread *joiner = t->joiner;
     bool detached = t->detached;
@@ -182,6 +187,15 @@ void thread_yield(void) {
     switch_to(s, to);
 }
 
+bool thread_others(void) {
+    struct scheduler *s = thread_scheduler();
+    if (__atomic_load_n(&s->inbox, __ATOMIC_RELAXED))
+        take_inbox(s);
+    if (s->sleepers)
+        wake_sleepers(s);
+    return s->ready_first != NULL;
+}
+
 void thread_exit(void) {
     struct scheduler *s = thread_scheduler();
     s->retired = s->current;
@@ -206,6 +220,10 @@ static void idle(void *argument) {
         struct thread *to = next(s);
         if (to) {
             switch_to(s, to);
+            continue;
+        }
+        if (idle_hook && s->core == 0) {
+            idle_hook(s->sleepers ? s->sleepers->wake_tsc : UINT64_MAX);
             continue;
         }
         __atomic_store_n(&s->asleep, 1, __ATOMIC_SEQ_CST);
@@ -280,6 +298,18 @@ struct thread *thread_create(void (*function)(void *argument), void *argument, u
     return t;
 }
 
+struct thread *thread_create_on(void (*function)(void *argument), void *argument,
+                                void *stack_bottom, void *stack_top,
+                                void (*ended)(void *argument)) {
+    struct thread *t = thread_place(stack_bottom, stack_top);
+    if (!t)
+        return NULL;
+    t->on_end = ended;
+    prepare(t, function, argument, cores[0]);
+    thread_wake(t);
+    return t;
+}
+
 void thread_join(struct thread *t) {
     struct scheduler *s = thread_scheduler();
     thread_guard(&t->guard);
@@ -309,6 +339,28 @@ unsigned thread_core(const struct thread *t) {
     while (cores[core] != t->scheduler)
         core++;
     return core;
+}
+
+bool thread_park(uint64_t until_tsc) {
+    struct scheduler *s = thread_scheduler();
+    s->current->timed_out = false;
+    if (until_tsc != UINT64_MAX)
+        thread_sleep_until(s, until_tsc);
+    thread_block(s);
+    return !s->current->timed_out;
+}
+
+void thread_unpark(struct thread *t) {
+    thread_wake(t);
+}
+
+uint64_t thread_next_due_tsc(void) {
+    const struct thread *first_due = thread_scheduler()->sleepers;
+    return first_due ? first_due->wake_tsc : UINT64_MAX;
+}
+
+void thread_on_idle(void (*hook)(uint64_t until_tsc)) {
+    idle_hook = hook;
 }
 
 void thread_sleep_us(uint64_t us) {

@@ -51,10 +51,28 @@ struct thread *thread_self(void);
 unsigned thread_core(const struct thread *t);
 _Noreturn void thread_exit(void);
 
+/* The same on core 0 and a stack of the caller's, at whose end it keeps what it knows of the thread
+ * (stack_top on a 16-byte boundary; NULL if the stack is too small). Nobody joins or detaches it:
+ * when it has ended and is off its stack, ended(argument) is called once, by whoever runs next. */
+struct thread *thread_create_on(void (*function)(void *argument), void *argument,
+                                void *stack_bottom, void *stack_top, void (*ended)(void *argument));
+
 /* Others of this core that are ready run first. */
 void thread_yield(void);
+/* Another thread of this core is ready to run. */
+bool thread_others(void);
 /* At least so long; others run meanwhile. */
 void thread_sleep_us(uint64_t us);
+
+/* Blocks until thread_unpark (true), at the latest until that time of the TSC (UINT64_MAX: without
+ * end). One unpark before it counts. */
+bool thread_park(uint64_t until_tsc);
+void thread_unpark(struct thread *t);
+/* When the next sleeper of this core is due; UINT64_MAX: nobody sleeps. */
+uint64_t thread_next_due_tsc(void);
+/* What core 0 does in plat_wait's place when it has nothing to run: one look at whatever may wake a
+ * thread, which may last until then. It must not block in the ways above. */
+void thread_on_idle(void (*idle)(uint64_t until_tsc));
 
 struct thread_queue {
     struct thread *first, *last;

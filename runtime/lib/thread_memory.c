@@ -6,7 +6,8 @@
 static uint32_t guard;
 static struct thread *spare;
 
-#define STRUCT_BYTES ((sizeof(struct thread) + 63) & ~(size_t)63)
+#define STRUCT_BYTES      ((sizeof(struct thread) + 63) & ~(size_t)63)
+#define STACK_BYTES_LEAST (STRUCT_BYTES + 2048)
 
 struct thread *thread_take(void) {
     thread_guard(&guard);
@@ -17,12 +18,21 @@ struct thread *thread_take(void) {
     char *stack = t ? t->stack : plat_reserve(THREAD_STACK_BYTES);
     if (!stack)
         return NULL;
-    thread_fiber_clean(stack, THREAD_STACK_BYTES);
-    t = (struct thread *)(void *)(stack + THREAD_STACK_BYTES - STRUCT_BYTES);
-    memset(t, 0, sizeof *t);
+    t = thread_place(stack, stack + THREAD_STACK_BYTES);
     t->stack = stack;
-    t->stack_bottom = stack;
-    t->stack_bytes = THREAD_STACK_BYTES - STRUCT_BYTES;
+    return t;
+}
+
+struct thread *thread_place(void *stack_bottom, void *stack_top) {
+    char *bottom = stack_bottom;
+    size_t bytes = (size_t)((char *)stack_top - bottom);
+    if (bytes < STACK_BYTES_LEAST)
+        return NULL;
+    thread_fiber_clean(bottom, bytes);
+    struct thread *t = (struct thread *)(void *)(bottom + bytes - STRUCT_BYTES);
+    memset(t, 0, sizeof *t);
+    t->stack_bottom = bottom;
+    t->stack_bytes = bytes - STRUCT_BYTES;
     return t;
 }
 

@@ -27,6 +27,7 @@ struct thread {
     struct thread *inbox_next;             /* of its scheduler's inbox */
     struct thread *wait_next, *spare_next; /* with the guard of what it waits for; of the spare */
     char *stack;                           /* NULL: not from the pool */
+    void (*on_end)(void *argument);        /* thread_create_on's; NULL: of the others */
 
     /* With the guard. */
     uint32_t guard;
@@ -66,6 +67,8 @@ void thread_sleep_until(struct scheduler *s, uint64_t wake_tsc);
 /* Memory of a thread: zeroed but for its stack. */
 struct thread *thread_take(void);
 void thread_give(struct thread *t);
+/* The same at the end of a stack of the caller's; NULL if that is too small. */
+struct thread *thread_place(void *stack_bottom, void *stack_top);
 
 /* For a few instructions; nobody blocks with one held. */
 static inline void thread_guard(uint32_t *guard) {
