@@ -36,13 +36,28 @@ static bool path_is_good(const char *path, size_t room) {
 
 static bool config_is_good(enum load_client client, const struct load_config *c) {
     /* Comparisons with NaN are false. */
-    return (client == LOAD_CLIENT_NOM || (client == LOAD_CLIENT_WRK && c->requests_max == 0)) &&
+    return c->protocol == LOAD_HTTP &&
+           (client == LOAD_CLIENT_NOM || (client == LOAD_CLIENT_WRK && c->requests_max == 0)) &&
            c->server.sin_family == AF_INET && c->server.sin_port != 0 &&
            path_is_good(c->path, sizeof c->path) && c->connections >= 1 &&
            c->connections <= LOAD_CONNECTIONS_MAX && c->warmup_seconds >= 0 &&
            c->warmup_seconds <= SECONDS_MAX && c->seconds > 0 && c->seconds <= SECONDS_MAX &&
            c->timeout_seconds > 0 && c->timeout_seconds <= SECONDS_MAX && c->core >= -1 &&
            c->core < CPU_SETSIZE;
+}
+
+void load_defaults(struct load_config *config) {
+    config->get_ratio = LOAD_DEFAULT_GET_RATIO;
+    config->keys = LOAD_DEFAULT_KEYS;
+    config->key_bytes = LOAD_DEFAULT_KEY_BYTES;
+    config->value_bytes = LOAD_DEFAULT_VALUE_BYTES;
+    config->pipeline = LOAD_DEFAULT_PIPELINE;
+    config->may_evict = false;
+    config->value_bytes_max = 0;
+    config->delete_ratio = 0;
+    config->requests_per_connection = 0;
+    config->message_bytes = LOAD_DEFAULT_MESSAGE_BYTES;
+    config->bidirectional = false;
 }
 
 int load_start(struct load *load, enum load_client client, const struct load_config *config) {
