@@ -293,6 +293,74 @@ static void a_stack_that_runs_over_faults(void **state) {
     assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV);
 }
 
+/* ---- parking, idling, stacks of the caller's ---- */
+
+static void parks(void *parked) {
+    *(bool *)parked = thread_park(UINT64_MAX);
+    say("p");
+}
+
+static void unpark_wakes_and_a_deadline_ends_a_park(void **state) {
+    (void)state;
+    bool unparked = false;
+    said[0] = '\0';
+    assert_false(thread_others());
+    struct thread *t = thread_create(parks, &unparked, 0);
+    assert_true(thread_others());
+    thread_yield();
+    assert_false(thread_others());
+    assert_string_equal(said, "");
+    thread_unpark(t);
+    assert_true(thread_others());
+    thread_join(t);
+    assert_true(unparked);
+    assert_string_equal(said, "p");
+    thread_unpark(thread_self()); /* before it parks: counts once */
+    assert_true(thread_park(UINT64_MAX));
+    uint64_t until_tsc = plat_now_tsc() + plat_us_to_tsc(1000);
+    assert_false(thread_park(until_tsc));
+    assert_true(plat_now_tsc() >= until_tsc);
+}
+
+static unsigned idled;
+static struct thread *to_unpark;
+
+static void idle_once(uint64_t until_tsc) {
+    assert_int_equal(until_tsc, UINT64_MAX);
+    if (++idled == 3)
+        thread_unpark(to_unpark);
+}
+
+static void an_idle_core_calls_its_hook(void **state) {
+    (void)state;
+    to_unpark = thread_self();
+    thread_on_idle(idle_once);
+    assert_true(thread_park(UINT64_MAX));
+    thread_on_idle(NULL);
+    assert_int_equal(idled, 3);
+}
+
+static void says_gone(void *what) {
+    strcat(said, what);
+    strcat(said, "-gone ");
+}
+
+static void a_thread_runs_on_the_callers_stack(void **state) {
+    (void)state;
+    static _Alignas(16) char stack[2][65536];
+    said[0] = '\0';
+    assert_null(thread_create_on(say, "0", stack[0], stack[0] + 1024, says_gone));
+    for (int i = 0; i < 2; i++) {
+        assert_non_null(
+            thread_create_on(say, "1", stack[0], stack[0] + sizeof stack[0], says_gone));
+        assert_non_null(
+            thread_create_on(exits, "2", stack[1], stack[1] + sizeof stack[1], says_gone));
+        for (int turn = 0; turn < 3; turn++)
+            thread_yield();
+        assert_string_equal(said, i == 0 ? "11-gone 22-gone " : "11-gone 22-gone 11-gone 22-gone ");
+    }
+}
+
 static void other_cores_come(void **state) {
     (void)state;
     unsigned cores = thread_add_cores(3);
@@ -319,6 +387,9 @@ int plat_main(int argc, char **argv) {
         cmocka_unit_test(a_broadcast_wakes_all),
         cmocka_unit_test(threads_make_threads_on_any_core),
         cmocka_unit_test(a_stack_that_runs_over_faults),
+        cmocka_unit_test(unpark_wakes_and_a_deadline_ends_a_park),
+        cmocka_unit_test(an_idle_core_calls_its_hook),
+        cmocka_unit_test(a_thread_runs_on_the_callers_stack),
         cmocka_unit_test(other_cores_come),
         ON_ALL_CORES(a_mutex_excludes),
         ON_ALL_CORES(conditions_pass_everything_on_once),
