@@ -1,0 +1,66 @@
+# Builds musl from its source, with our system-call layer in the place of its own: one libc.a, and
+# its headers. Run by posix.mk, with MUSL (the source), OUT (objects) and SYSROOT (what it makes).
+
+HERE := $(dir $(lastword $(MAKEFILE_LIST)))
+MAKEFLAGS += --no-builtin-rules
+
+# What ours replaces: thread.c, and (with a system call in assembly) what musl has in C as well.
+REPLACED := src/thread/clone.c src/thread/__unmapself.c src/thread/__set_thread_area.c \
+  src/thread/pthread_cancel.c src/thread/__syscall_cp.c src/thread/syscall_cp.c \
+  src/internal/vdso.c
+REPLACED_ARCH := src/thread/x86_64/% src/signal/x86_64/restore.s src/process/x86_64/vfork.s \
+  src/ldso/x86_64/%
+
+C := $(patsubst $(MUSL)/%,%,$(wildcard $(MUSL)/src/*/*.c $(MUSL)/src/malloc/mallocng/*.c))
+ARCH := $(filter-out $(REPLACED_ARCH),$(patsubst $(MUSL)/%,%,$(wildcard $(MUSL)/src/*/x86_64/*.[cs])))
+BY_ARCH := $(addsuffix .c,$(subst /x86_64/,/,$(basename $(ARCH))))
+SRC := $(filter-out $(REPLACED) $(BY_ARCH),$(C)) $(ARCH)
+OURS := $(patsubst $(HERE)%,%,$(wildcard $(HERE)*.c))
+OBJ := $(SRC:%=$(OUT)/%.o) $(OURS:%=$(OUT)/ours/%.o)
+
+INCLUDE := -I$(HERE) $(addprefix -isystem ,$(MUSL)/arch/x86_64 $(MUSL)/arch/generic $(OUT)/internal \
+  $(MUSL)/src/include $(MUSL)/src/internal $(OUT)/include $(MUSL)/include)
+CFLAGS := -std=c99 -O2 -pipe -ffreestanding -nostdinc -fexcess-precision=standard -frounding-math \
+  -fno-strict-aliasing -fno-pic -fno-pie -fno-stack-protector -fcf-protection=none \
+  -fno-asynchronous-unwind-tables -fno-unwind-tables -fomit-frame-pointer -ffunction-sections \
+  -fdata-sections -Wa,--noexecstack -D_XOPEN_SOURCE=700 $(INCLUDE)
+
+LIBS := $(SYSROOT)/lib/libc.a $(patsubst %,$(SYSROOT)/lib/lib%.a,m rt pthread crypt util xnet resolv dl)
+GENERATED := $(OUT)/include/bits/alltypes.h $(OUT)/include/bits/syscall.h $(OUT)/internal/version.h
+
+.PHONY: all headers
+all: $(LIBS) headers
+$(OUT)/include/bits/alltypes.h: $(MUSL)/tools/mkalltypes.sed
+	@mkdir -p $(@D)
+	sed -f $< $(MUSL)/arch/x86_64/bits/alltypes.h.in $(MUSL)/include/alltypes.h.in >$@
+$(OUT)/include/bits/syscall.h: $(MUSL)/arch/x86_64/bits/syscall.h.in
+	@mkdir -p $(@D)
+	cp $< $@
+	sed -n 's/__NR_/SYS_/p' $< >>$@
+$(OUT)/internal/version.h: $(MUSL)/VERSION
+	@mkdir -p $(@D)
+	echo "#define VERSION \"$$(cat $<)\"" >$@
+headers: $(GENERATED)
+	mkdir -p $(SYSROOT)/include/bits
+	cp -R $(MUSL)/include/. $(SYSROOT)/include/
+	for from in $(MUSL)/arch/generic $(MUSL)/arch/x86_64 $(OUT)/include; do \
+	  cp $$from/bits/*.h $(SYSROOT)/include/bits/ || exit; done
+	rm -f $(SYSROOT)/include/*.in
+
+# What implements memcpy and its like must not become a call of itself.
+$(OUT)/src/string/%.o: CFLAGS += -fno-tree-loop-distribute-patterns
+$(OUT)/%.o: $(MUSL)/% $(GENERATED)
+	@mkdir -p $(@D)
+	gcc $(CFLAGS) -w -c $< -o $@
+$(OUT)/ours/%.o: $(HERE)% $(GENERATED)
+	@mkdir -p $(@D)
+	gcc $(CFLAGS) -Wall -Wextra -Werror -c $< -o $@
+
+$(SYSROOT)/lib/libc.a: $(OBJ)
+	@mkdir -p $(@D)
+	rm -f $@
+	ar rcs $@ $^
+# Programs ask for them by name; all is in libc.a.
+$(filter-out %/libc.a,$(LIBS)):
+	@mkdir -p $(@D)
+	ar rcs $@
