@@ -360,6 +360,8 @@ $(LIB)/initrd.cpio: $(APP_ELF) $(PRICED_ELF) $(SITE) tools/make-initrd
 $(BUILD)/tests/initrd.cpio: $(APP_ELF) $(PRICED_ELF) $(TEST_ELF) $(SITE) tools/make-initrd
 	tools/make-initrd $@ $(APP_ELF) $(PRICED_ELF) $(TEST_ELF) -- $(SITE:workloads/nhttpd/%=workloads/nhttpd:%)
 
+include runtime/posix/posix.mk
+
 # ---- checks ----
 check-quick: all
 	tests/run quick

@@ -12,6 +12,7 @@ runtime/lib runtime/abi runtime/econ runtime/platform
 runtime/net runtime/abi runtime/platform runtime/lib
 runtime/app runtime/abi runtime/platform runtime/lib runtime/net
 runtime/posix runtime/abi runtime/platform runtime/lib runtime/net runtime/app
+runtime/posix/libc runtime/posix
 runtime/platform/shared runtime/abi runtime/platform
 runtime/platform/nom runtime/abi runtime/platform runtime/platform/shared runtime/lib runtime/net
 runtime/platform/linux runtime/abi runtime/platform runtime/platform/shared runtime/lib runtime/net

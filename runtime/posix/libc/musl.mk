@@ -23,9 +23,9 @@ INCLUDE := -I$(HERE) $(addprefix -isystem ,$(MUSL)/arch/x86_64 $(MUSL)/arch/gene
 CFLAGS := -std=c99 -O2 -pipe -ffreestanding -nostdinc -fexcess-precision=standard -frounding-math \
   -fno-strict-aliasing -fno-pic -fno-pie -fno-stack-protector -fcf-protection=none \
   -fno-asynchronous-unwind-tables -fno-unwind-tables -fomit-frame-pointer -ffunction-sections \
-  -fdata-sections -Wa,--noexecstack -D_XOPEN_SOURCE=700 $(INCLUDE)
+  -fdata-sections -Wa,--noexecstack -D_XOPEN_SOURCE=700 -MMD -MP $(INCLUDE)
 
-LIBS := $(SYSROOT)/lib/libc.a $(patsubst %,$(SYSROOT)/lib/lib%.a,m rt pthread crypt util xnet resolv dl)
+LIBS := $(SYSROOT)/lib/libc.a $(SYSROOT)/lib/libc-sanitized.a $(patsubst %,$(SYSROOT)/lib/lib%.a,m rt pthread crypt util xnet resolv dl)
 GENERATED := $(OUT)/include/bits/alltypes.h $(OUT)/include/bits/syscall.h $(OUT)/internal/version.h
 
 .PHONY: all headers
@@ -60,7 +60,20 @@ $(SYSROOT)/lib/libc.a: $(OBJ)
 	@mkdir -p $(@D)
 	rm -f $@
 	ar rcs $@ $^
+# The same without the functions that the sanitizer has better ones for: they keep a name of their
+# own, so that all who call them are left with an undefined one.
+$(SYSROOT)/lib/libc-sanitized.a: $(SYSROOT)/lib/libc.a $(HERE)sanitized.names
+	rm -rf $@ $(OUT)/sanitized
+	mkdir -p $(OUT)/sanitized
+	nm -A --defined-only $(OBJ) 2>/dev/null | awk 'FNR == NR { name[$$1] = 1; next } \
+	  $$3 in name { sub(/:[^:]*$$/, "", $$1); print $$1, $$3 }' $(HERE)sanitized.names - >$(OUT)/sanitized/names
+	while read -r object name; do copy=$(OUT)/sanitized/$$(echo "$$object" | tr / _); \
+	  [ -f "$$copy" ] || cp "$$object" "$$copy"; objcopy --redefine-sym "$$name=musl_$$name" "$$copy" || exit; \
+	done <$(OUT)/sanitized/names
+	ar rcs $@ $$(printf '%s\n' $(OBJ) | grep -vxF "$$(cut -d' ' -f1 $(OUT)/sanitized/names)") $(OUT)/sanitized/*.o
 # Programs ask for them by name; all is in libc.a.
-$(filter-out %/libc.a,$(LIBS)):
+$(filter-out %/libc.a %/libc-sanitized.a,$(LIBS)):
 	@mkdir -p $(@D)
 	ar rcs $@
+
+-include $(OBJ:%.o=%.d)

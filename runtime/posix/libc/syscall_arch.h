@@ -13,10 +13,10 @@
 #define POSIX_INLINE static inline __attribute__((__always_inline__)) long
 
 /* fcntl.h, errno.h, here for files of musl that include neither. */
-#define POSIX_AT_CWD         (-100)
-#define POSIX_AT_NO_FOLLOW   0x100
-#define POSIX_AT_REMOVE_DIR  0x200
-#define POSIX_NO_MEMORY      (-12)
+#define POSIX_AT_CWD        (-100)
+#define POSIX_AT_NO_FOLLOW  0x100
+#define POSIX_AT_REMOVE_DIR 0x200
+#define POSIX_NO_MEMORY     (-12)
 
 #define POSIX_FIRST_0(a, b, c, d, e, f)
 #define POSIX_FIRST_1(a, b, c, d, e, f) a
@@ -26,32 +26,53 @@
 #define POSIX_FIRST_5(a, b, c, d, e, f) a, b, c, d, e
 #define POSIX_FIRST_6(a, b, c, d, e, f) a, b, c, d, e, f
 #define POSIX_CASE(name, count)                                                                    \
-    case SYS_##name: return posix_sys_##name(POSIX_FIRST_##count(a, b, c, d, e, f));
+    case SYS_##name:                                                                               \
+        return posix_sys_##name(POSIX_FIRST_##count(a, b, c, d, e, f));
 
 /* The call of that number; calls.h says which stand for others. */
 POSIX_INLINE posix_switch(long n, long a, long b, long c, long d, long e, long f) {
     switch (n) {
         POSIX_CALLS(POSIX_CASE)
-    case SYS_open: return posix_sys_openat(POSIX_AT_CWD, a, b, c);
-    case SYS_stat: return posix_sys_newfstatat(POSIX_AT_CWD, a, b, 0);
-    case SYS_lstat: return posix_sys_newfstatat(POSIX_AT_CWD, a, b, POSIX_AT_NO_FOLLOW);
-    case SYS_access: return posix_sys_faccessat(POSIX_AT_CWD, a, b, 0);
-    case SYS_unlink: return posix_sys_unlinkat(POSIX_AT_CWD, a, 0);
-    case SYS_rmdir: return posix_sys_unlinkat(POSIX_AT_CWD, a, POSIX_AT_REMOVE_DIR);
-    case SYS_mkdir: return posix_sys_mkdirat(POSIX_AT_CWD, a, b);
-    case SYS_rename: return posix_sys_renameat(POSIX_AT_CWD, a, POSIX_AT_CWD, b);
-    case SYS_readlink: return posix_sys_readlinkat(POSIX_AT_CWD, a, b, c);
-    case SYS_chmod: return posix_sys_fchmodat(POSIX_AT_CWD, a, b);
-    case SYS_pipe: return posix_sys_pipe2(a, 0);
-    case SYS_accept: return posix_sys_accept4(a, b, c, 0);
-    case SYS_eventfd: return posix_sys_eventfd2(a, 0);
-    case SYS_epoll_create: return posix_sys_epoll_create1(0);
-    case SYS_epoll_wait: return posix_sys_epoll_pwait(a, b, c, d, 0, 0);
-    case SYS_nanosleep: return posix_sys_clock_nanosleep(0, 0, a, b);
-    case SYS_pause: return posix_sys_ppoll(0, 0, 0, 0, 0);
-    case SYS_brk: return POSIX_NO_MEMORY;
-    case SYS_exit: posix_thread_end(0, 0);
-    default: return posix_sys_missing(n);
+    case SYS_open:
+        return posix_sys_openat(POSIX_AT_CWD, a, b, c);
+    case SYS_stat:
+        return posix_sys_newfstatat(POSIX_AT_CWD, a, b, 0);
+    case SYS_lstat:
+        return posix_sys_newfstatat(POSIX_AT_CWD, a, b, POSIX_AT_NO_FOLLOW);
+    case SYS_access:
+        return posix_sys_faccessat(POSIX_AT_CWD, a, b, 0);
+    case SYS_unlink:
+        return posix_sys_unlinkat(POSIX_AT_CWD, a, 0);
+    case SYS_rmdir:
+        return posix_sys_unlinkat(POSIX_AT_CWD, a, POSIX_AT_REMOVE_DIR);
+    case SYS_mkdir:
+        return posix_sys_mkdirat(POSIX_AT_CWD, a, b);
+    case SYS_rename:
+        return posix_sys_renameat(POSIX_AT_CWD, a, POSIX_AT_CWD, b);
+    case SYS_readlink:
+        return posix_sys_readlinkat(POSIX_AT_CWD, a, b, c);
+    case SYS_chmod:
+        return posix_sys_fchmodat(POSIX_AT_CWD, a, b);
+    case SYS_pipe:
+        return posix_sys_pipe2(a, 0);
+    case SYS_accept:
+        return posix_sys_accept4(a, b, c, 0);
+    case SYS_eventfd:
+        return posix_sys_eventfd2(a, 0);
+    case SYS_epoll_create:
+        return posix_sys_epoll_create1(0);
+    case SYS_epoll_wait:
+        return posix_sys_epoll_pwait(a, b, c, d, 0, 0);
+    case SYS_nanosleep:
+        return posix_sys_clock_nanosleep(0, 0, a, b);
+    case SYS_pause:
+        return posix_sys_ppoll(0, 0, 0, 0, 0);
+    case SYS_brk:
+        return POSIX_NO_MEMORY;
+    case SYS_exit:
+        posix_thread_end(0, 0);
+    default:
+        return posix_sys_missing(n);
     }
 }
 
