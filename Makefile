@@ -298,6 +298,9 @@ $(BUILD)/tests/guest/%: $(BUILD)/host/tests/guest/%.o $(BUILD)/libhost.a
 # Clients and links that tests of hosted apps use.
 HOSTED_HELPERS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/hosted/*.c))
 tests: $(HOSTED_HELPERS)
+$(BUILD)/tests/hosted/mixed: $(BUILD)/host/tests/hosted/mixed.o $(BUILD)/libhost.a
+	@mkdir -p $(@D)
+	$(CC) $(HOST_LDFLAGS) $^ $(HOST_LDLIBS) -o $@
 $(BUILD)/tests/hosted/%: $(BUILD)/host/tests/hosted/%.o
 	@mkdir -p $(@D)
 	$(CC) $(HOST_LDFLAGS) $^ -lm -o $@

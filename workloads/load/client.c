@@ -1,7 +1,8 @@
 /*
  * The client's loop: what epoll reports, then what the clock says. Time is looked at once a turn:
- * start_ns begins recording, end_ns (or the last request that requests_max allows) ends it; every
- * SCAN_NS, and when a back-off runs out, all connections are looked at.
+ * once the keys are set, if there are any, the warm-up begins; start_ns begins recording, end_ns
+ * (or the last request that requests_max allows) ends it; every SCAN_NS, and when a back-off runs
+ * out, all connections are looked at.
  */
 #include "workloads/load/client.h"
 #include "workloads/load/process.h"
@@ -62,6 +63,42 @@ static uint64_t connect_step_ns(const struct load_config *config) {
     return (uint64_t)fmin(fmax(step_ns, CONNECT_STEP_MIN_NS), CONNECT_STEP_MAX_NS);
 }
 
+static void set_up_http(struct client *client) {
+    const struct load_config *config = client->config;
+    struct load_shared *shared = &client->shared;
+    char host[INET_ADDRSTRLEN];
+    inet_ntop(AF_INET, &config->server.sin_addr, host, sizeof host);
+    int n =
+        snprintf(shared->http_request, sizeof shared->http_request,
+                 "GET %s HTTP/1.1\r\nHost: %s:%u\r\n%s\r\n", config->path, host,
+                 ntohs(config->server.sin_port), config->keep_alive ? "" : "Connection: close\r\n");
+    shared->http_request_bytes = (size_t)n;
+    shared->protocol = &load_http;
+    client->pipeline = 1;
+    client->requests_per_connection = config->keep_alive ? 0 : 1;
+}
+
+/* 0 or -errno. */
+static int set_up_protocol(struct client *client) {
+    const struct load_config *config = client->config;
+    if (config->protocol == LOAD_HTTP) {
+        set_up_http(client);
+        return 0;
+    }
+    client->shared.protocol =
+        config->protocol == LOAD_MEMCACHED_TEXT ? &load_memcached_text : &load_memcached_binary;
+    client->shared.keys = &client->keys;
+    client->pipeline = config->pipeline;
+    client->requests_per_connection = config->requests_per_connection;
+    return load_keys_init(&client->keys, config);
+}
+
+/* Zeroed; MAP_FAILED if there is no memory. */
+static void *pages(size_t bytes) {
+    return mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1,
+                0);
+}
+
 static bool set_up(struct client *client) {
     const struct load_config *config = client->config;
     int error = load_process_pin(config->core);
@@ -72,31 +109,44 @@ static bool set_up(struct client *client) {
     if (!allow_files(client)) {
         return false;
     }
-    char host[INET_ADDRSTRLEN];
-    inet_ntop(AF_INET, &config->server.sin_addr, host, sizeof host);
-    int n =
-        snprintf(client->request, sizeof client->request,
-                 "GET %s HTTP/1.1\r\nHost: %s:%u\r\n%s\r\n", config->path, host,
-                 ntohs(config->server.sin_port), config->keep_alive ? "" : "Connection: close\r\n");
-    client->request_bytes = (size_t)n;
+    error = set_up_protocol(client);
+    if (error != 0) {
+        set_error(client, "cannot set up the keys", strerrordesc_np(-error));
+        return false;
+    }
     client->epoll = epoll_create1(EPOLL_CLOEXEC);
-    client->connections =
-        mmap(NULL, config->connections * sizeof *client->connections, PROT_READ | PROT_WRITE,
-             MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
-    if (client->epoll < 0 || client->connections == MAP_FAILED) {
+    client->connections = pages(config->connections * sizeof *client->connections);
+    struct load_request *ring =
+        pages((size_t)config->connections * client->pipeline * sizeof *ring);
+    if (client->epoll < 0 || client->connections == MAP_FAILED || ring == MAP_FAILED) {
         set_error(client, "cannot set up the client", strerrordesc_np(errno));
         return false;
     }
     uint64_t now_ns = client_clock_ns(), step_ns = connect_step_ns(config);
     for (uint32_t i = 0; i < config->connections; i++) {
-        client->connections[i].fd = -1;
-        client->connections[i].retry_ns = now_ns + i * step_ns;
+        struct connection *c = &client->connections[i];
+        c->fd = -1;
+        c->retry_ns = now_ns + i * step_ns;
+        c->ring = ring + (size_t)i * client->pipeline;
+        c->number = i;
+        c->own_keys = (client->keys.count + config->connections - 1 - i) / config->connections;
+        c->random = (i + 1) * 0x9e3779b97f4a7c15u;
     }
-    client->start_ns = now_ns + (uint64_t)(config->warmup_seconds * 1e9);
-    client->end_ns = client->start_ns + (uint64_t)(config->seconds * 1e9);
+    client->start_ns = UINT64_MAX;
+    client->end_ns = UINT64_MAX;
     client->reply_last_ns = now_ns;
+    client->unset_keys = client->keys.count;
+    if (client->unset_keys == 0) {
+        client_begin(client, now_ns);
+    }
     hist_init(&client->result->latency);
     return true;
+}
+
+void client_begin(struct client *client, uint64_t now_ns) {
+    client->start_ns = now_ns + (uint64_t)(client->config->warmup_seconds * 1e9);
+    client->end_ns = client->start_ns + (uint64_t)(client->config->seconds * 1e9);
+    client->next_retry_ns = 0;
 }
 
 /* Looks at every connection; returns when to do so next, at the latest. */
@@ -165,7 +215,7 @@ static void loop(struct client *client) {
         }
         all = config->requests_max > 0 && client->finished == config->requests_max;
         gave_up = late && !all;
-        if (now_ns >= client->end_ns || gave_up || all) {
+        if (now_ns >= client->end_ns || gave_up || all || client->fatal != NULL) {
             break;
         }
         uint64_t then_ns = least(least(next_scan_ns, client->next_retry_ns),
@@ -179,7 +229,9 @@ static void loop(struct client *client) {
     }
     double cpu = recording ? cpu_seconds() - cpu_at_start : 0;
     client->result->phase = LOAD_PHASE_ENDED;
-    if (gave_up || client->replies_ever == 0) {
+    if (client->fatal != NULL) {
+        set_error(client, client->fatal, client->shared.why);
+    } else if (gave_up || client->replies_ever == 0) {
         set_error_no_reply(client, now_ns - client->reply_last_ns);
     }
     set_result(client, all ? client->finished_last_ns : least(now_ns, client->end_ns), cpu);

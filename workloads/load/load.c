@@ -4,6 +4,7 @@
  */
 #include "workloads/load/load.h"
 #include "workloads/load/client.h"
+#include "workloads/load/keys.h"
 #include "workloads/load/process.h"
 #include "workloads/load/wrk.h"
 #include <errno.h>
@@ -34,16 +35,37 @@ static bool path_is_good(const char *path, size_t room) {
     return true;
 }
 
+/* Comparisons with NaN are false. */
+static bool http_is_good(const struct load_config *c) {
+    return path_is_good(c->path, sizeof c->path);
+}
+
+static bool memcached_is_good(const struct load_config *c) {
+    return load_keys_settings_are_good(c) && c->pipeline >= 1 && c->pipeline <= LOAD_PIPELINE_MAX;
+}
+
+static bool protocol_is_good(enum load_client client, const struct load_config *c) {
+    switch (client) {
+    case LOAD_CLIENT_NOM:
+        return c->protocol == LOAD_HTTP
+                   ? http_is_good(c)
+                   : (c->protocol == LOAD_MEMCACHED_TEXT || c->protocol == LOAD_MEMCACHED_BINARY) &&
+                         memcached_is_good(c);
+    case LOAD_CLIENT_WRK:
+        return c->protocol == LOAD_HTTP && http_is_good(c) && c->requests_max == 0;
+    case LOAD_CLIENT_MEMASLAP:
+    case LOAD_CLIENT_NPTCP:
+        break;
+    }
+    return false;
+}
+
 static bool config_is_good(enum load_client client, const struct load_config *c) {
-    /* Comparisons with NaN are false. */
-    return c->protocol == LOAD_HTTP &&
-           (client == LOAD_CLIENT_NOM || (client == LOAD_CLIENT_WRK && c->requests_max == 0)) &&
-           c->server.sin_family == AF_INET && c->server.sin_port != 0 &&
-           path_is_good(c->path, sizeof c->path) && c->connections >= 1 &&
+    return c->server.sin_family == AF_INET && c->server.sin_port != 0 && c->connections >= 1 &&
            c->connections <= LOAD_CONNECTIONS_MAX && c->warmup_seconds >= 0 &&
            c->warmup_seconds <= SECONDS_MAX && c->seconds > 0 && c->seconds <= SECONDS_MAX &&
            c->timeout_seconds > 0 && c->timeout_seconds <= SECONDS_MAX && c->core >= -1 &&
-           c->core < CPU_SETSIZE;
+           c->core < CPU_SETSIZE && protocol_is_good(client, c);
 }
 
 void load_defaults(struct load_config *config) {
