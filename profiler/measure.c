@@ -23,6 +23,7 @@
 #define FAR_MS                  20   /* and otherwise */
 #define CONTROL_TIMEOUT_SECONDS 1.0
 #define SILENCE_SECONDS         3.0 /* no reply at all for so long: the load gives up */
+#define LAST_WORDS_SECONDS      2.0 /* of a load, when its server has ended as it should */
 
 struct sample {
     struct profiler_usage usage;
@@ -115,25 +116,31 @@ static double look(struct phase *phase, uint32_t app) {
 /* Runs the loads to their end. 0, or -1 with the trials' status and error set. */
 static int run(struct phase *phase, volatile const int *stop) {
     char why[TRIAL_ERROR_BYTES];
+    double ended_s = 0;
     uint32_t over;
 
     for (;;) {
         double ms = FAR_MS;
         if (stop && *stop)
             return fail_all(phase, TRIAL_ABORTED, "stopped");
-        if (target_pump(phase->target, NULL) != 0) {
-            target_ended_text(phase->target, why, sizeof why);
-            return fail_all(phase, TRIAL_FAILED, why);
-        }
+        bool ended = target_pump(phase->target, NULL) != 0;
+        if (ended && ended_s <= 0)
+            ended_s = profiler_now_s();
         over = 0;
         for (uint32_t i = 0; i < phase->count; i++) {
             ms = fmin(ms, look(phase, i));
             over += phase->parts[i].over;
         }
+        /* One that serves once may be gone before the load knows that it is done. */
+        if (ended && (!profiler_target_serves_once(phase->target) ||
+                      (over < phase->count && profiler_now_s() - ended_s > LAST_WORDS_SECONDS))) {
+            target_ended_text(phase->target, why, sizeof why);
+            return fail_all(phase, TRIAL_FAILED, why);
+        }
         if (over == phase->count)
             return 0;
         struct pollfd serial = {.fd = phase->target->serial_fd, .events = POLLIN};
-        poll(&serial, 1, ms > 0 ? (int)ms : 0);
+        poll(&serial, ended ? 0 : 1, ms > 0 ? (int)ms : 0);
     }
 }
 
@@ -190,8 +197,10 @@ static void judge(struct target *target, struct trial *t) {
     }
 }
 
+/* 0, or -1 with why. */
 static int start_load(const struct target *target, uint32_t app, const struct trial_settings *s,
-                      struct load *load) {
+                      struct load *load, char *why, size_t why_bytes) {
+    enum load_client client;
     struct load_config config = {.server = target->apps[app].service,
                                  .connections = s->connections,
                                  .warmup_seconds = s->warmup_seconds,
@@ -200,9 +209,12 @@ static int start_load(const struct target *target, uint32_t app, const struct tr
                                  .core = s->client_core,
                                  .timeout_seconds = SILENCE_SECONDS};
 
-    snprintf(config.path, sizeof config.path, "%s", s->path);
-    return load_start(load, strcmp(s->client, "wrk") == 0 ? LOAD_CLIENT_WRK : LOAD_CLIENT_NOM,
-                      &config);
+    if (profiler_load_traffic(s, &config, &client, why, why_bytes) != 0)
+        return -1;
+    int error = load_start(load, client, &config);
+    return error == 0 ? 0
+                      : profiler_fail(why, why_bytes, "the client cannot be started: %s",
+                                      strerror(-error));
 }
 
 /* Away from the guest's processor while it is measured. */
@@ -241,11 +253,8 @@ static int begin(struct phase *phase) {
         phase->parts[i].control = reach_control(&phase->target->apps[i]);
     for (uint32_t i = 0; i < phase->count; i++) {
         struct part *part = &phase->parts[i];
-        int error = start_load(phase->target, i, phase->s, &part->load);
-        if (error != 0) {
-            snprintf(why, sizeof why, "the client cannot be started: %s", strerror(-error));
+        if (start_load(phase->target, i, phase->s, &part->load, why, sizeof why) != 0)
             return fail_all(phase, TRIAL_FAILED, why);
-        }
         part->loaded = true;
     }
     return 0;
