@@ -73,6 +73,8 @@ struct profiler_spawn {
     int keep[PROFILER_KEEP_MAX]; /* descriptors it inherits, under the same number; 0 or less: none
                                   */
     int output;                  /* where what it prints goes; 0 or less: a pipe of its own */
+    bool again; /* started again whenever it has ended with status 0, as a child of the process
+                   whose id is given and of its group; keeps nothing then */
 };
 /* Starts a program that dies with this process; what it prints comes out of *output_fd
  * (non-blocking), which is -1 if s->output takes it. Its pid or -1. */
@@ -211,7 +213,7 @@ int profiler_guest_start(struct target *t, const struct profiler_paths *paths,
 int profiler_process_start(struct target *t, const struct profiler_paths *paths, char *why,
                            size_t why_bytes);
 bool profiler_target_is_process(const struct target *t);
-/* Whether it ends after its first connection, and that is well. */
+/* Whether its program ends after each connection and is started again. */
 bool profiler_target_serves_once(const struct target *t);
 struct sockaddr_in profiler_address(const char *ip, int port);
 /* QEMU without the app: starts it and fills target->pid and serial_fd; target_stop it. */

@@ -84,7 +84,8 @@ static void write_run(const struct trial_settings *s, const char *ip, char *text
         snprintf(text, bytes, "/app/%s %s\n", s->app, words);
     else
         snprintf(text, bytes,
-                 "LD_LIBRARY_PATH=/lib64 /app/%s %s &\n"
+                 "export LD_LIBRARY_PATH=/lib64\n"
+                 "%s/app/%s %s%s &\n"
                  "app=$!\n"
                  "until $b grep -q ':%04X 00000000:0000 0A' /proc/net/tcp; do\n"
                  "    $b kill -0 $app 2>/dev/null || end '%s has ended'\n"
@@ -92,7 +93,9 @@ static void write_run(const struct trial_settings *s, const char *ip, char *text
                  "done\n"
                  "echo '%s: ready'\n"
                  "wait $app\n",
-                 s->app, words, (unsigned)app->service_port, s->app, s->app);
+                 app->baseline.serves_once ? "while " : "", s->app, words,
+                 app->baseline.serves_once ? "; do :; done" : "", (unsigned)app->service_port,
+                 s->app, s->app);
 }
 
 /* The init script: what is the same for all stands above. */

@@ -23,7 +23,6 @@
 #define FAR_MS                  20   /* and otherwise */
 #define CONTROL_TIMEOUT_SECONDS 1.0
 #define SILENCE_SECONDS         3.0 /* no reply at all for so long: the load gives up */
-#define LAST_WORDS_SECONDS      2.0 /* of a load, when its server has ended as it should */
 
 struct sample {
     struct profiler_usage usage;
@@ -116,31 +115,25 @@ static double look(struct phase *phase, uint32_t app) {
 /* Runs the loads to their end. 0, or -1 with the trials' status and error set. */
 static int run(struct phase *phase, volatile const int *stop) {
     char why[TRIAL_ERROR_BYTES];
-    double ended_s = 0;
     uint32_t over;
 
     for (;;) {
         double ms = FAR_MS;
         if (stop && *stop)
             return fail_all(phase, TRIAL_ABORTED, "stopped");
-        bool ended = target_pump(phase->target, NULL) != 0;
-        if (ended && ended_s <= 0)
-            ended_s = profiler_now_s();
+        if (target_pump(phase->target, NULL) != 0) {
+            target_ended_text(phase->target, why, sizeof why);
+            return fail_all(phase, TRIAL_FAILED, why);
+        }
         over = 0;
         for (uint32_t i = 0; i < phase->count; i++) {
             ms = fmin(ms, look(phase, i));
             over += phase->parts[i].over;
         }
-        /* One that serves once may be gone before the load knows that it is done. */
-        if (ended && (!profiler_target_serves_once(phase->target) ||
-                      (over < phase->count && profiler_now_s() - ended_s > LAST_WORDS_SECONDS))) {
-            target_ended_text(phase->target, why, sizeof why);
-            return fail_all(phase, TRIAL_FAILED, why);
-        }
         if (over == phase->count)
             return 0;
         struct pollfd serial = {.fd = phase->target->serial_fd, .events = POLLIN};
-        poll(&serial, ended ? 0 : 1, ms > 0 ? (int)ms : 0);
+        poll(&serial, 1, ms > 0 ? (int)ms : 0);
     }
 }
 

@@ -105,7 +105,8 @@ static pid_t start_one(struct target *t, uint32_t network, const struct command 
     struct profiler_spawn spawn = {.argv = command->argv,
                                    .core = s->vcpu_core,
                                    .keep = {shared->board_fd},
-                                   .output = shared->output[1]};
+                                   .output = shared->output[1],
+                                   .again = profiler_target_serves_once(t)};
     int no_output;
 
     if (profiler_veth_add(network, !hosted, &spawn.netns_fd, why, why_bytes) != 0)

@@ -32,7 +32,7 @@ struct profiler_app {
         /* Its command line but its name, to serve at ip. */
         void (*words)(const struct trial_traffic *traffic, const char *ip, char *text,
                       size_t bytes);
-        bool serves_once; /* it ends after its first connection */
+        bool serves_once; /* it ends after each connection, and is started again */
     } baseline;
 };
 extern const struct profiler_app profiler_apps[];
