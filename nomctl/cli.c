@@ -84,6 +84,10 @@ static error_t parse_measure(int key, char *value, struct argp_state *state) {
     return parse_option(state->input, measure_argp_options, key, value);
 }
 
+static error_t parse_traffic(int key, char *value, struct argp_state *state) {
+    return parse_option(state->input, traffic_argp_options, key, value);
+}
+
 static error_t parse_rounds(int key, char *value, struct argp_state *state) {
     return parse_option(state->input, rounds_argp_options, key, value);
 }
@@ -127,6 +131,7 @@ const char *cli_nearest(const char *word, const char *const *words) {
 static int explain(const struct command *c, const char *word) {
     const struct argp_option *const lists[] = {c->options,
                                                c->measures ? measure_argp_options : NULL,
+                                               c->measures ? traffic_argp_options : NULL,
                                                c->repeats ? rounds_argp_options : NULL,
                                                c->has_json ? json_option : NULL,
                                                c->has_db ? db_option : NULL,
@@ -164,11 +169,14 @@ int cli_parse(const struct command *c, int argc, char **argv, void *options,
     const struct argp json_argp = {json_option, parse_common, 0, 0, 0, 0, 0};
     const struct argp db_argp = {db_option, parse_common, 0, 0, 0, 0, 0};
     const struct argp measure_argp = {measure_argp_options, parse_measure, 0, 0, 0, 0, 0};
+    const struct argp traffic_argp = {traffic_argp_options, parse_traffic, 0, 0, 0, 0, 0};
     const struct argp rounds_argp = {rounds_argp_options, parse_rounds, 0, 0, 0, 0, 0};
-    struct argp_child children[6] = {{0}};
+    struct argp_child children[7] = {{0}};
     size_t n = 0;
     if (c->measures)
         children[n++] = (struct argp_child){&measure_argp, 0, NULL, 1};
+    if (c->measures)
+        children[n++] = (struct argp_child){&traffic_argp, 0, NULL, 1};
     if (c->repeats)
         children[n++] = (struct argp_child){&rounds_argp, 0, NULL, 1};
     if (c->has_json)

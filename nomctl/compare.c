@@ -70,6 +70,7 @@ const struct command compare_command = {
         "Examples:\n"
         "  nomctl compare nhttpd --on nom,linux\n"
         "  nomctl compare nhttpd --on hosted,host --loads 1,8,32 --repeats 9 --delay 8\n"
+        "  nomctl compare memcached --on nom,linux --accel tcg\n"
         "  nomctl compare nhttpd --on nom,osv --image FILE --kernel FILE --accel tcg --json",
     .arguments_least = 1,
     .arguments_most = 1,
@@ -256,10 +257,12 @@ int compare_main(int argc, char **argv) {
     int code = cli_parse(&compare_command, argc, argv, &o, &common);
     if (code != CLI_RUN)
         return code;
-    if (!app_find(o.measure.app))
-        return NOMCTL_USAGE;
     struct kinds k = kinds_of(&o);
-    code = fits(&o, &k);
+    code = measure_fits(&o.measure);
+    if (!code)
+        code = rounds_fit(&o.rounds, &o.measure);
+    if (!code)
+        code = fits(&o, &k);
     if (code)
         return code;
     rounds_draw_seed(&o.rounds);

@@ -110,8 +110,10 @@ static void print_load(const struct compare *c, const struct load_level *load) {
 
 static int print(const struct compare *c) {
     const struct rounds *r = c->rounds;
-    printf("%s, %u repeats of %g s, client nom, seed %llu\n", c->session.app, r->repeats,
-           r->seconds, (unsigned long long)r->seed);
+    char traffic[TRIAL_TRAFFIC_TEXT_BYTES];
+    printf("%s, %u repeats of %g s, client %s, seed %llu\n", c->session.app, r->repeats, r->seconds,
+           c->settings[0].client, (unsigned long long)r->seed);
+    printf("%s\n", trial_traffic_text(&c->settings[0].traffic, traffic));
     for (size_t f = 0; f < c->floor_count; f++)
         print_floor(c->floors[f], &c->settings[f]);
     for (size_t l = 0; l < r->load_count; l++)
@@ -192,12 +194,14 @@ int compare_show(const struct compare *c, bool json, bool interrupted) {
     if (!json)
         return print(c);
     return json_emit(json_pack(
-        "{s:i, s:I, s:s, s:s, s:s, s:s, s:I, s:I, s:o, s:o, s:I, s:I, s:I, s:b, s:o, s:o, s:o}",
+        "{s:i, s:I, s:s, s:s, s:s, s:s, s:o, s:I, s:I, s:o, s:o, s:I, s:I, s:I, s:b, s:o, s:o, "
+        "s:o}",
         "schema", NOMCTL_JSON_SCHEMA, "session", (json_int_t)s->id, "app", s->app, "accel",
-        s->accel, "accel_reason", s->accel_reason, "client", c->settings[0].client, "seed",
-        (json_int_t)r->seed, "repeats", (json_int_t)r->repeats, "seconds", json_double(r->seconds),
-        "warmup_seconds", json_double(r->warmup_seconds), "trials", (json_int_t)c->trials.count,
-        "failed", (json_int_t)c->trials.failed, "noisy", (json_int_t)c->trials.noisy, "interrupted",
+        s->accel, "accel_reason", s->accel_reason, "client", c->settings[0].client, "traffic",
+        json_traffic(&c->settings[0].traffic), "seed", (json_int_t)r->seed, "repeats",
+        (json_int_t)r->repeats, "seconds", json_double(r->seconds), "warmup_seconds",
+        json_double(r->warmup_seconds), "trials", (json_int_t)c->trials.count, "failed",
+        (json_int_t)c->trials.failed, "noisy", (json_int_t)c->trials.noisy, "interrupted",
         interrupted, "notes", json_notes(c), "floors", json_each(c, 0, json_level), "ratios",
         json_each(c, 1, json_ratio)));
 }

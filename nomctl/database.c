@@ -129,8 +129,10 @@ int database_points(struct store *store, int64_t session_id, struct session_poin
     out->failed = t.failed;
     out->noisy = t.noisy;
     for (size_t i = 0; i < t.count; i++)
-        if (t.trials[i].result.status == TRIAL_OK)
+        if (t.trials[i].result.status == TRIAL_OK) {
             memcpy(out->app_build_id, t.trials[i].settings.app_build_id, sizeof out->app_build_id);
+            out->traffic = t.trials[i].settings.traffic;
+        }
     if (tuner_points(t.trials, t.ids, t.count, &out->points, &out->count))
         code = out_fail(NOMCTL_FAILED, "out of memory");
     database_trials_free(&t);
@@ -138,12 +140,15 @@ int database_points(struct store *store, int64_t session_id, struct session_poin
 }
 
 int database_table(struct store *store, const struct store_session *session,
-                   const struct nom_utility *utility, struct table_file *file) {
+                   const struct nom_utility *utility, struct table_file *file,
+                   struct trial_traffic *traffic) {
     struct session_points points;
     char why[WHY_BYTES];
     int code = database_points(store, session->id, &points);
     if (code)
         return code;
+    if (traffic)
+        *traffic = points.traffic;
     struct tuner_table_info info = {
         .session_id = session->id, .built_unix_s = time(NULL), .utility = *utility};
     snprintf(info.app, sizeof info.app, "%s", session->app);

@@ -6,6 +6,7 @@
 #include "nomctl/nomctl.h"
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define DIGITS 10 /* significant, of every number that is not whole */
 
@@ -115,6 +116,27 @@ json_t *json_table(const struct nom_table_header *h, const struct nom_table_row 
                      "accel", h->accel, "app_build_id", h->app_build_id, "session",
                      (json_int_t)h->session_id, "built_unix_s", (json_int_t)h->built_unix_s,
                      "utility", json_utility(&h->utility), "rows", array);
+}
+
+/* null: the protocol has no such setting. */
+static json_t *setting(bool has, double value) {
+    return has ? json_double(value) : json_null();
+}
+
+static json_t *count(bool has, uint32_t value) {
+    return has ? json_integer(value) : json_null();
+}
+
+json_t *json_traffic(const struct trial_traffic *t) {
+    bool netpipe = strcmp(t->protocol, "netpipe") == 0;
+    bool memcached = strncmp(t->protocol, "memcached-", 10) == 0;
+    return json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "protocol", t->protocol,
+                     "path", netpipe || memcached ? json_null() : json_string(t->path), "get_ratio",
+                     setting(memcached, t->get_ratio), "keys", count(memcached, t->keys),
+                     "key_bytes", count(memcached, t->key_bytes), "value_bytes",
+                     count(memcached, t->value_bytes), "pipeline", count(memcached, t->pipeline),
+                     "message_bytes", count(netpipe, t->message_bytes), "bidirectional",
+                     netpipe ? json_boolean(t->bidirectional) : json_null());
 }
 
 json_t *json_statistics(const struct nom_statistics *s) {

@@ -9,18 +9,14 @@
 #include <time.h>
 #include <unistd.h>
 
-static const struct app_info apps[] = {
-    {"nhttpd", "/", "web server of this project"},
-};
-#define APPS (sizeof apps / sizeof apps[0])
-
-const struct app_info *app_find(const char *name) {
+const struct profiler_app *app_find(const char *name) {
+    const struct profiler_app *app = profiler_app_find(name);
     char list[256] = "";
-    for (size_t i = 0; i < APPS; i++) {
-        if (strcmp(name, apps[i].name) == 0)
-            return &apps[i];
+    if (app)
+        return app;
+    for (size_t i = 0; i < profiler_app_count; i++) {
         size_t n = strlen(list);
-        snprintf(list + n, sizeof list - n, "%s%s", n ? ", " : "", apps[i].name);
+        snprintf(list + n, sizeof list - n, "%s%s", n ? ", " : "", profiler_apps[i].name);
     }
     out_error("unknown app '%s': known are %s", name, list);
     return NULL;
@@ -29,7 +25,6 @@ const struct app_info *app_find(const char *name) {
 enum {
     KEY_ACCEL = MEASURE_KEY_ON + 1,
     KEY_NETWORK,
-    KEY_PATH,
     KEY_NO_SPINNER,
     KEY_RPS_CORE,
     KEY_VCPUS,
@@ -48,7 +43,6 @@ const struct argp_option measure_argp_options[] = {
      0},
     {"poll-us", KEY_POLL_US, "US", 0,
      "of nom and hosted: how long without a frame before the app sleeps (default: 100000)", 0},
-    {"path", KEY_PATH, "PATH", 0, "what is requested (default: /)", 0},
     {"no-spinner", KEY_NO_SPINNER, 0, 0, "let the client's core fall asleep", 0},
     {"rps-core", KEY_RPS_CORE, "CORE", 0,
      "of a process: where this Linux receives for the client: a core, none (where the frame was "
@@ -58,11 +52,8 @@ const struct argp_option measure_argp_options[] = {
 };
 
 void measure_defaults(struct measure_options *o) {
-    *o = (struct measure_options){.accel = "auto",
-                                  .network = "auto",
-                                  .client = "nom",
-                                  .rps_core = RPS_AUTO,
-                                  .poll_us = NOM_POLL_US_INITIAL};
+    *o = (struct measure_options){
+        .accel = "auto", .network = "auto", .rps_core = RPS_AUTO, .poll_us = NOM_POLL_US_INITIAL};
 }
 
 /* One of a NULL-terminated list, or NOMCTL_USAGE. */
@@ -118,18 +109,18 @@ static int poll_us(const char *value, double *to) {
 }
 
 bool measure_set(struct measure_options *o, int key, const char *value, int *code) {
-    static const char *const accels[] = {"auto", "kvm", "tcg", NULL},
-                             *const networks[] = {"auto", "tap", "user", NULL},
-                             *const clients[] = {"nom", "wrk", NULL};
+    static const char *const accels[] = {"auto", "kvm", "tcg", NULL}, *const networks[] = {
+                                                                          "auto", "tap", "user",
+                                                                          NULL};
     *code = NOMCTL_OK;
+    if (traffic_set(&o->traffic, key, value, code))
+        return true;
     if (key == MEASURE_KEY_ON)
         *code = floor_adapting(value, &o->floor);
     else if (key == KEY_ACCEL)
         *code = one_of("accel", value, accels, &o->accel);
     else if (key == KEY_NETWORK)
         *code = one_of("network", value, networks, &o->network);
-    else if (key == MEASURE_KEY_CLIENT)
-        *code = one_of("client", value, clients, &o->client);
     else if (key == KEY_RPS_CORE)
         *code = rps_core(value, &o->rps_core);
     else if (key == KEY_VCPUS)
@@ -138,13 +129,24 @@ bool measure_set(struct measure_options *o, int key, const char *value, int *cod
         *code = poll_us(value, &o->poll_us);
     else if (key == KEY_NO_SPINNER)
         o->no_spinner = true;
-    else if (key == KEY_PATH) {
-        o->path = value;
-        if (value[0] != '/' || strlen(value) >= TRIAL_TEXT_BYTES || strpbrk(value, " \r\n\t"))
-            *code = out_fail(NOMCTL_USAGE, "--path: '%s' is not a path like /index.html", value);
-    } else
+    else
         return false;
     return true;
+}
+
+int measure_fits(const struct measure_options *o) {
+    const struct profiler_app *app = app_find(o->app);
+    struct trial_traffic traffic;
+    const struct profiler_client *client;
+    return app ? traffic_of(&o->traffic, app, &traffic, &client) : NOMCTL_USAGE;
+}
+
+int measure_load_fits(const struct measure_options *o, const struct load_level *load) {
+    const struct profiler_app *app = app_find(o->app);
+    struct trial_traffic traffic;
+    const struct profiler_client *client;
+    int code = traffic_of(&o->traffic, app, &traffic, &client);
+    return code ? code : traffic_connections(app, &traffic, load->connections);
 }
 
 static int need_tool(const char *tool, const char *package) {
@@ -155,11 +157,22 @@ static int need_tool(const char *tool, const char *package) {
                     package);
 }
 
+/* Whether the client that is asked for is there. */
+static int need_client(const struct profiler_client *client) {
+    char path[4096];
+    if (client->tools[1] && file_find_tool(client->tools[1], path, sizeof path) == 0)
+        return NOMCTL_OK;
+    return client->tools[0] ? need_tool(client->tools[0], client->package) : NOMCTL_OK;
+}
+
 int measure_find(const struct measure_options *o, struct profiler_paths *paths) {
     char why[WHY_BYTES];
-    int code = app_find(o->app) ? NOMCTL_OK : NOMCTL_USAGE;
-    if (!code && strcmp(o->client, "wrk") == 0)
-        code = need_tool("wrk", "wrk");
+    struct trial_traffic traffic;
+    const struct profiler_client *client;
+    const struct profiler_app *app = app_find(o->app);
+    int code = app ? traffic_of(&o->traffic, app, &traffic, &client) : NOMCTL_USAGE;
+    if (!code)
+        code = need_client(client);
     if (!code && profiler_paths(o->app, paths, why, sizeof why))
         code = out_fail(NOMCTL_MISSING, "%s", why);
     return code;
@@ -168,6 +181,7 @@ int measure_find(const struct measure_options *o, struct profiler_paths *paths) 
 int measure_floor(const struct measure_options *o, const struct profiler_paths *paths,
                   const struct profiler_floor *floor, const char *accel, struct trial_settings *s) {
     struct profiler_floor_check check;
+    const struct profiler_client *client;
     char why[WHY_BYTES];
     profiler_floor_check(paths, floor, &check);
     if (!check.works)
@@ -178,8 +192,10 @@ int measure_floor(const struct measure_options *o, const struct profiler_paths *
             return out_fail(NOMCTL_MISSING, "network tap: %s", why);
         snprintf(s->network, sizeof s->network, "%s", o->network);
     }
-    snprintf(s->client, sizeof s->client, "%s", o->client);
-    snprintf(s->path, sizeof s->path, "%s", o->path ? o->path : app_find(o->app)->path);
+    int code = traffic_of(&o->traffic, app_find(o->app), &s->traffic, &client);
+    if (code)
+        return code;
+    snprintf(s->client, sizeof s->client, "%s", client->name);
     if (o->no_spinner)
         s->spinner = false;
     s->poll_us = o->poll_us;

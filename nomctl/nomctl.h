@@ -9,6 +9,7 @@
 #ifndef NOMCTL_NOMCTL_H
 #define NOMCTL_NOMCTL_H
 
+#include "nomctl/traffic.h"
 #include "profiler/profiler.h"
 #include "store/store.h"
 #include "tuner/tuner.h"
@@ -44,7 +45,7 @@ struct command {
     const char *notes;     /* after the options: examples */
     unsigned arguments_least, arguments_most;
     bool has_json, has_db;
-    bool measures; /* takes measure_options too; set hands them to measure_set */
+    bool measures; /* takes options of measure.c and traffic.h too; set hands them to measure_set */
     bool repeats;  /* takes the options of rounds.h too; set hands them to rounds_set */
     const struct argp_option *options;
     /* One option or (key ARGP_KEY_ARG, by its index) argument; NULL options: none. */
@@ -102,6 +103,7 @@ json_t *json_utility(const struct nom_utility *u);
 json_t *json_table(const struct nom_table_header *h, const struct nom_table_row *rows);
 json_t *json_table_row(const struct nom_table_header *h, const struct nom_table_row *row,
                        size_t index);
+json_t *json_traffic(const struct trial_traffic *t);
 json_t *json_statistics(const struct nom_statistics *s);
 /* Prints the document and frees it; NULL: no memory. An exit code. */
 int json_emit(json_t *document);
@@ -182,19 +184,15 @@ const char *floor_text(const char *target, const char *accel, char text[FLOOR_TE
 
 /* ---- measure.c: what every measuring command does first and last ---- */
 
-struct app_info {
-    const char *name;
-    const char *path; /* what is requested of it unless told otherwise */
-    const char *summary;
-};
 /* The app of this name, or NULL after out_error has listed those there are. */
-const struct app_info *app_find(const char *name);
+const struct profiler_app *app_find(const char *name);
 
 #define RPS_AUTO  (-2) /* rps_core: as the profiler thinks best */
 #define VCPUS_MAX 16
 
 struct measure_options {
-    const char *app, *accel, *network, *client, *path;
+    const char *app, *accel, *network;
+    struct traffic_options traffic;
     const struct profiler_floor *floor; /* NULL: auto */
     int32_t rps_core;                   /* or -1: none, or RPS_AUTO */
     uint32_t vcpus;                     /* 0: as many as the command needs */
@@ -202,9 +200,8 @@ struct measure_options {
     bool no_spinner;
 };
 extern const struct argp_option measure_argp_options[];
-/* Not among them, but taken by measure_set from a command that lists them. */
-#define MEASURE_KEY_CLIENT 0x2000
-#define MEASURE_KEY_ON     0x2001
+/* Not among them, but taken by measure_set from a command that lists it. */
+#define MEASURE_KEY_ON 0x2001
 #define MEASURE_OPTION_ON                                                                          \
     {                                                                                              \
         "on", MEASURE_KEY_ON, "FLOOR", 0,                                                          \
@@ -213,8 +210,13 @@ extern const struct argp_option measure_argp_options[];
             0                                                                                      \
     }
 void measure_defaults(struct measure_options *o);
-/* Takes an option or argument of measure_argp_options: true if it was one; *code then. */
+/* Takes an option or argument of measure_argp_options or traffic_argp_options: true if it was one;
+ * *code then. */
 bool measure_set(struct measure_options *o, int key, const char *value, int *code);
+/* Whether the app is known, and what was given of its load fits it. An exit code. */
+int measure_fits(const struct measure_options *o);
+/* Whether such a load fits the app, after measure_fits. An exit code. */
+int measure_load_fits(const struct measure_options *o, const struct load_level *load);
 
 struct measure {
     struct profiler_paths paths;
@@ -260,13 +262,16 @@ struct session_points {
     struct tuner_point *points;
     size_t count;
     size_t trials, good, failed, noisy;
-    char app_build_id[64]; /* of the last good trial */
+    char app_build_id[64];        /* of the last good trial */
+    struct trial_traffic traffic; /* likewise */
 };
 /* All of a session, summed up. free(points). An exit code. */
 int database_points(struct store *store, int64_t session_id, struct session_points *out);
-/* A table built from a session, in memory. An exit code. */
+/* A table built from a session, in memory; *traffic, unless NULL: what it was measured with. An
+ * exit code. */
 int database_table(struct store *store, const struct store_session *session,
-                   const struct nom_utility *utility, struct table_file *file);
+                   const struct nom_utility *utility, struct table_file *file,
+                   struct trial_traffic *traffic);
 
 /* ---- the commands ---- */
 

@@ -19,7 +19,6 @@ static const struct argp_option options[] = {
      "natural and strict",
      0},
     MEASURE_OPTION_ON,
-    {"client", MEASURE_KEY_CLIENT, "CLIENT", 0, "nom (default) or wrk", 0},
     {0},
 };
 
@@ -50,6 +49,7 @@ const struct command profile_command = {
         "  nomctl profile nhttpd\n"
         "  nomctl profile nhttpd --delays 0,4,8,16 --loads single,8,many --repeats 5\n"
         "  nomctl profile nhttpd --on hosted\n"
+        "  nomctl profile memcached --value-size 100 --get-ratio 0.5 --loads many\n"
         "  nomctl profile nhttpd --accel tcg --delays 0:20:5 --seconds 0.5 --json",
     .arguments_least = 1,
     .arguments_most = 1,
@@ -63,18 +63,20 @@ const struct command profile_command = {
 
 static int show(const struct store_session *session, const struct session_points *p, uint64_t seed,
                 const struct trial_settings *s, bool json, bool interrupted) {
-    char on[FLOOR_TEXT_BYTES];
+    char on[FLOOR_TEXT_BYTES], traffic[TRIAL_TRAFFIC_TEXT_BYTES];
     if (json)
         return json_emit(json_pack(
-            "{s:i, s:I, s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:b, s:o}", "schema",
+            "{s:i, s:I, s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:I, s:I, s:I, s:I, s:b, s:o}", "schema",
             NOMCTL_JSON_SCHEMA, "session", (json_int_t)session->id, "app", session->app, "target",
             session->target, "accel", session->accel, "accel_reason", session->accel_reason,
-            "network", s->network, "client", s->client, "seed", (json_int_t)seed, "trials",
-            (json_int_t)p->trials, "failed", (json_int_t)p->failed, "noisy", (json_int_t)p->noisy,
-            "interrupted", interrupted, "points", json_points(p->points, p->count)));
+            "network", s->network, "client", s->client, "traffic", json_traffic(&s->traffic),
+            "seed", (json_int_t)seed, "trials", (json_int_t)p->trials, "failed",
+            (json_int_t)p->failed, "noisy", (json_int_t)p->noisy, "interrupted", interrupted,
+            "points", json_points(p->points, p->count)));
     printf("%s on %s, network %s, client %s, seed %llu\n", session->app,
            floor_text(session->target, session->accel, on), s->network, s->client,
            (unsigned long long)seed);
+    printf("%s\n", trial_traffic_text(&s->traffic, traffic));
     if (p->count > 0)
         out_points(stdout, p->points, p->count);
     printf("\nsession %lld: %zu trials, %zu good, %zu noisy, %zu failed\n", (long long)session->id,
@@ -137,8 +139,11 @@ int profile_main(int argc, char **argv) {
     int code = cli_parse(&profile_command, argc, argv, &o, &common);
     if (code != CLI_RUN)
         return code;
-    if (!app_find(o.measure.app))
-        return NOMCTL_USAGE;
+    code = measure_fits(&o.measure);
+    if (!code)
+        code = rounds_fit(&o.rounds, &o.measure);
+    if (code)
+        return code;
     if (sweep_count(&o.sweep, &o.rounds) > ROUNDS_PLACES_MAX)
         return out_fail(NOMCTL_USAGE, "%zu delays and loads together, at most %u are allowed",
                         sweep_count(&o.sweep, &o.rounds), ROUNDS_PLACES_MAX);

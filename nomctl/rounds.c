@@ -16,7 +16,9 @@ enum {
 
 const struct argp_option rounds_argp_options[] = {
     {"loads", KEY_LOADS, "LIST", 0,
-     "single (1 connection), many (32), or numbers of connections (default: single,many)", 0},
+     "single (1 connection), many (32), or numbers of connections (default: single,many; of "
+     "netpipe single)",
+     0},
     {"repeats", KEY_REPEATS, "N", 0, "trials of each (default: profile 3, compare 5)", 0},
     {"seconds", KEY_SECONDS, "S", 0, "measured in each trial (default: 1.5)", 0},
     {"warmup", KEY_WARMUP, "S", 0, "run before that and discarded (default: 0.3)", 0},
@@ -29,9 +31,19 @@ const struct argp_option rounds_argp_options[] = {
 };
 
 void rounds_defaults(struct rounds *r) {
-    char why[WHY_BYTES];
     *r = (struct rounds){.noisy_retries = 2, .seconds = 1.5, .warmup_seconds = 0.3};
-    list_loads("single,many", r->loads, &r->load_count, why, sizeof why);
+}
+
+int rounds_fit(struct rounds *r, const struct measure_options *o) {
+    char why[WHY_BYTES];
+    if (r->load_count == 0)
+        list_loads(app_find(o->app)->loads, r->loads, &r->load_count, why, sizeof why);
+    for (size_t i = 0; i < r->load_count; i++) {
+        int code = measure_load_fits(o, &r->loads[i]);
+        if (code)
+            return code;
+    }
+    return NOMCTL_OK;
 }
 
 bool rounds_set(struct rounds *r, int key, const char *value, int *code) {

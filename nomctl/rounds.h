@@ -15,7 +15,7 @@
 
 struct rounds {
     struct load_level loads[LOADS_MAX];
-    size_t load_count;
+    size_t load_count; /* 0: the app's, until rounds_fit */
     uint32_t repeats;
     uint32_t noisy_retries; /* of each trial found noisy */
     bool accept_noisy;      /* noisy trials count as good; what others used stays on record */
@@ -27,6 +27,9 @@ struct rounds {
 extern const struct argp_option rounds_argp_options[];
 /* All but repeats, which is each command's own. */
 void rounds_defaults(struct rounds *r);
+/* Whether the loads fit the app, after measure_fits; fills in the app's where none were given. An
+ * exit code. */
+int rounds_fit(struct rounds *r, const struct measure_options *o);
 /* Takes an option of rounds_argp_options: true if it was one; *code then. */
 bool rounds_set(struct rounds *r, int key, const char *value, int *code);
 /* Draws the seed if none was given. */

@@ -44,7 +44,8 @@ static const struct argp_option options[] = {
     {"announce", KEY_ANNOUNCE, 0, 0,
      "the provider tells each price before it holds, as some do, and the app is ready for it", 0},
     {"load", KEY_LOAD, "LIST", 0,
-     "single, many or a number of connections: many,single@5s (default: many)", 0},
+     "single, many or a number of connections: many,single@5s (default: many; of netpipe single)",
+     0},
     {"seconds", KEY_SECONDS, "S", 0, "how long in all (default: 10)", 0},
     {"utility", KEY_UTILITY, "UTILITY", 0,
      "instead of the table's, as in nomctl table --help; given once for all apps, or once for each",
@@ -116,6 +117,7 @@ const struct command run_command = {
         "  nomctl run nhttpd --price 1,10@5s\n"
         "  nomctl run nhttpd --table nhttpd.table --load many,single@5s --seconds 10\n"
         "  nomctl run nhttpd --on hosted --load many,single@5s\n"
+        "  nomctl run memcached --delay 4 --price 1,10@5s --value-size 100\n"
         "  nomctl run nhttpd --delay 12 --price 1,10@5s --json\n"
         "  nomctl run nhttpd --apps 2 --utility penalty --utility refund:beta=90000 \\\n"
         "      --price 1,10@5s",
@@ -148,10 +150,18 @@ static int check_table(const struct trial_settings *s, const struct run_app *app
     return NOMCTL_OK;
 }
 
+/* Says so where a profile was of other requests than those to come. */
+static void note_traffic(const struct trial_traffic *there, const struct trial_traffic *here) {
+    char profiled[TRIAL_TRAFFIC_TEXT_BYTES], asked[TRIAL_TRAFFIC_TEXT_BYTES];
+    if (strcmp(trial_traffic_text(there, profiled), trial_traffic_text(here, asked)) != 0)
+        out_note("the table was measured with %s; this run is of %s", profiled, asked);
+}
+
 /* The tables named, or built from the database; none with --delay. */
 static int find_tables(const struct run_options *o, const struct trial_settings *s,
                        struct store *store, struct run *run) {
     struct store_session profile;
+    struct trial_traffic traffic;
     int code = NOMCTL_OK;
     if (o->has_delay)
         return NOMCTL_OK;
@@ -161,7 +171,9 @@ static int find_tables(const struct run_options *o, const struct trial_settings 
         struct run_app *app = &run->apps[i];
         app->table_from = o->table_count ? o->tables[of_app(o->table_count, i)] : "database";
         if (!o->table_count)
-            code = database_table(store, &profile, &app->utility, &app->table);
+            code = database_table(store, &profile, &app->utility, &app->table, &traffic);
+        if (!code && !o->table_count && i == 0)
+            note_traffic(&traffic, &s->traffic);
         if (!code && (i == 0 || o->table_count > 1))
             code = check_table(s, app);
         if (!code && !app->own_utility)
@@ -220,8 +232,14 @@ static int plan(const struct run_options *o, struct run *run) {
     run->seconds = o->seconds;
     run->app_count = (uint32_t)o->apps;
     run->announce = o->announce;
-    if (run_plan(run, o->price, o->load, why, sizeof why))
+    const char *loads = app_find(o->measure.app)->loads, *last = strrchr(loads, ',');
+    if (run_plan(run, o->price, o->load ? o->load : last ? last + 1 : loads, why, sizeof why))
         return out_fail(NOMCTL_USAGE, "%s", why);
+    for (size_t i = 0; i < run->count; i++) {
+        int code = measure_load_fits(&o->measure, &run->phases[i].load);
+        if (code)
+            return code;
+    }
     for (uint32_t i = 0; i < run->app_count; i++) {
         struct run_app *app = &run->apps[i];
         app->own_utility = o->utility_count > 0;
@@ -238,16 +256,16 @@ static int plan(const struct run_options *o, struct run *run) {
 
 int run_main(int argc, char **argv) {
     static struct run run;
-    struct run_options o = {.price = "1", .load = "many", .seconds = 10, .apps = 1};
+    struct run_options o = {.price = "1", .seconds = 10, .apps = 1};
     struct common common;
     struct store *store;
     measure_defaults(&o.measure);
     int code = cli_parse(&run_command, argc, argv, &o, &common);
     if (code != CLI_RUN)
         return code;
-    if (!app_find(o.measure.app))
-        return NOMCTL_USAGE;
-    code = fits(&o);
+    code = measure_fits(&o.measure);
+    if (!code)
+        code = fits(&o);
     if (!code)
         code = plan(&o, &run);
     if (code)

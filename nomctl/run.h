@@ -10,8 +10,9 @@
 
 #include "nomctl/nomctl.h"
 
-#define PHASES_MAX   (2 * STEPS_MAX)
-#define RUN_APPS_MAX TARGET_APPS_MAX
+#define PHASES_MAX    (2 * STEPS_MAX)
+#define RUN_APPS_MAX  TARGET_APPS_MAX
+#define RUN_CALLS_MAX 64u
 
 /* What one app did in a phase. */
 struct phase_app {
@@ -44,6 +45,8 @@ struct run {
     double seconds;
     struct run_app apps[RUN_APPS_MAX];
     uint32_t app_count;
+    struct target_call unsupported[RUN_CALLS_MAX]; /* of a ported program */
+    size_t unsupported_count;
     bool announce; /* the provider tells of a price before it holds */
     struct store_session session;
 };

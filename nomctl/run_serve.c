@@ -252,6 +252,8 @@ int run_serve(struct run *run, const struct measure *m, struct store *store, boo
     for (size_t i = 0; i < RUN_APPS_MAX; i++)
         if (s.control[i] >= 0)
             close(s.control[i]);
+    target_pump(&target, NULL); /* its last words */
+    run->unsupported_count = target_unsupported(&target, run->unsupported, RUN_CALLS_MAX);
     target_stop(&target);
     return code;
 }

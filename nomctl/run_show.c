@@ -90,18 +90,41 @@ static json_t *apps(const struct run *run) {
     return array;
 }
 
+static json_t *unsupported(const struct run *run) {
+    json_t *array = json_array();
+    for (size_t i = 0; i < run->unsupported_count; i++)
+        json_array_append_new(array, json_pack("{s:s, s:I}", "call", run->unsupported[i].name,
+                                               "count", (json_int_t)run->unsupported[i].count));
+    return array;
+}
+
+/* Of a ported program alone: ours make no such calls. */
+static void show_unsupported(const struct run *run) {
+    if (!app_find(run->session.app)->ported)
+        return;
+    if (run->unsupported_count == 0)
+        puts("every system call it made is supported");
+    for (size_t i = 0; i < run->unsupported_count; i++)
+        printf("%s%s (%llu)%s",
+               i ? ", " : "asked for and not supported: ", run->unsupported[i].name,
+               (unsigned long long)run->unsupported[i].count,
+               i + 1 == run->unsupported_count ? "\n" : "");
+}
+
 int run_show(const struct run *run, const struct trial_settings *s, bool json, bool interrupted) {
     double profit_usd = 0;
     for (uint32_t i = 0; i < run->app_count; i++)
         profit_usd += run->apps[i].profit_usd;
     if (json)
         return json_emit(json_pack(
-            "{s:i, s:I, s:s, s:s, s:s, s:s, s:s, s:I, s:o, s:o, s:o, s:b, s:o, s:o}", "schema",
-            NOMCTL_JSON_SCHEMA, "session", (json_int_t)run->session.id, "app", s->app, "target",
-            s->target, "accel", s->accel, "accel_reason", run->session.accel_reason, "network",
-            s->network, "vcpus", (json_int_t)s->vcpus, "apps", apps(run), "utility",
+            "{s:i, s:I, s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:I, s:o, s:o, s:o, s:b, s:o, s:o, s:o}",
+            "schema", NOMCTL_JSON_SCHEMA, "session", (json_int_t)run->session.id, "app", s->app,
+            "target", s->target, "accel", s->accel, "accel_reason", run->session.accel_reason,
+            "network", s->network, "client", s->client, "traffic", json_traffic(&s->traffic),
+            "vcpus", (json_int_t)s->vcpus, "apps", apps(run), "utility",
             json_utility(&run->apps[0].utility), "table", table(&run->apps[0]), "interrupted",
-            interrupted, "phases", phases(run), "profit_usd", json_double(profit_usd)));
+            interrupted, "phases", phases(run), "not_supported", unsupported(run), "profit_usd",
+            json_double(profit_usd)));
     char utility[256] = "";
     for (uint32_t i = 0; i < run->app_count; i++) {
         tuner_utility_format(&run->apps[i].utility, utility, sizeof utility);
@@ -114,5 +137,6 @@ int run_show(const struct run *run, const struct trial_settings *s, bool json, b
     else
         printf("profit %.6g $ in all, by utility %s (session %lld)\n", profit_usd, utility,
                (long long)run->session.id);
+    show_unsupported(run);
     return NOMCTL_OK;
 }

@@ -71,7 +71,7 @@ static int build(const struct table_options *o, const struct common *common, str
     int code = database_session(store, (int64_t)o->session, o->app,
                                 o->floor ? o->floor->name : NULL, o->accel, &session);
     if (!code)
-        code = database_table(store, &session, &o->utility, &file);
+        code = database_table(store, &session, &o->utility, &file, NULL);
     if (code)
         return code;
     if (file_write(o->file, file.bytes, file.size, why, sizeof why))

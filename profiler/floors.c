@@ -29,6 +29,20 @@ static const char *rights(const struct profiler_probe *probe) {
     return probe->user_namespace ? "in a user namespace" : "as root in a network namespace";
 }
 
+/* Why there is no baseline of the app. */
+static void lacks_baseline(const struct profiler_paths *paths, struct profiler_floor_check *out) {
+    const struct profiler_app *app = paths->app;
+
+    if (app && app->baseline.program)
+        snprintf(out->detail, sizeof out->detail,
+                 "%s is not in PATH: install it with: apt-get "
+                 "install %s",
+                 app->baseline.program, app->baseline.package);
+    else
+        snprintf(out->detail, sizeof out->detail,
+                 "the app has no such form here (run make; it would be lib/nom/sockets/APP)");
+}
+
 static void check_process(const struct profiler_paths *paths, const struct profiler_floor *floor,
                           struct profiler_floor_check *out) {
     bool hosted = strcmp(floor->name, "hosted") == 0;
@@ -36,10 +50,13 @@ static void check_process(const struct profiler_paths *paths, const struct profi
     char path[512];
 
     snprintf(out->network, sizeof out->network, "veth");
-    if (!(hosted ? paths->hosted : paths->sockets)[0]) {
+    if (hosted && !paths->hosted[0]) {
         snprintf(out->detail, sizeof out->detail,
-                 "the app has no such form here (run make; it would be %s)",
-                 hosted ? "lib/nom/hosted/APP" : "lib/nom/sockets/APP");
+                 "the app has no such form here (run make; it would be lib/nom/hosted/APP)");
+        return;
+    }
+    if (!hosted && !paths->sockets[0]) {
+        lacks_baseline(paths, out);
         return;
     }
     if (profiler_ip_find(path, sizeof path, out->detail, sizeof out->detail) != 0)
@@ -63,11 +80,25 @@ static void check_guest(const struct profiler_paths *paths, const struct profile
     if (profiler_qemu_find(path, sizeof path, out->detail, sizeof out->detail) != 0)
         return;
     if (strcmp(floor->name, "linux") == 0) {
+        if (paths->app && paths->app->baseline.program && !paths->linux_guest[0]) {
+            lacks_baseline(paths, out);
+            return;
+        }
         out->works = profiler_linux_find(paths, guest_kernel, out->detail, sizeof out->detail) == 0;
+        return;
+    }
+    if (strcmp(floor->name, "osv") == 0 && paths->app && paths->app->baseline.program) {
+        snprintf(out->detail, sizeof out->detail, "%s has no form for OSv", paths->app->name);
         return;
     }
     if (strcmp(floor->name, "osv") == 0) {
         out->works = profiler_osv_find(paths, guest_kernel, out->detail, sizeof out->detail) == 0;
+        return;
+    }
+    if (paths->app && !paths->app_elf[0]) {
+        snprintf(out->detail, sizeof out->detail,
+                 "the app has no such form here (run make; it would be lib/nom/%s.elf)",
+                 paths->app->name);
         return;
     }
     out->works = true;

@@ -19,6 +19,10 @@ struct sockaddr_in profiler_address(const char *ip, int port) {
     return address;
 }
 
+static int service_port(const struct target *t) {
+    return profiler_app_of(t->settings.app)->service_port;
+}
+
 static bool has_control(const struct target *t) {
     const struct profiler_floor *floor = profiler_floor_find(t->settings.target);
 
@@ -40,7 +44,7 @@ static int tap_networks(struct target *t, struct profiler_qemu *qemu, char *why,
         struct target_app *app = &t->apps[i];
         profiler_guest_ip(i, ip);
         profiler_interface_name(i, app->interface);
-        app->service = profiler_address(ip, PROFILER_SERVICE_PORT);
+        app->service = profiler_address(ip, service_port(t));
         if (has_control(t))
             app->control = profiler_address(ip, PROFILER_CONTROL_PORT);
     }
@@ -96,12 +100,9 @@ static void command_line(const struct target *t, char *text, size_t bytes) {
 
     for (uint32_t i = 0; i < t->app_count && n < bytes; i++) {
         profiler_guest_ip(i, ip);
-        n += (size_t)snprintf(
-            text + n, bytes - n,
-            "%s%s --ip %s/24%s --delay-us %.3f --kick %s --poll-us %.0f --control-port %d",
-            i ? " -- " : "", s->app, tap ? ip : PROFILER_USER_IP,
-            tap ? "" : " --gateway " PROFILER_USER_GATEWAY, s->delay_us,
-            s->kick == NOM_KICK_STRICT ? "strict" : "natural", s->poll_us, PROFILER_CONTROL_PORT);
+        profiler_app_words(s, tap ? ip : PROFILER_USER_IP, tap ? NULL : PROFILER_USER_GATEWAY,
+                           arguments, sizeof arguments);
+        n += (size_t)snprintf(text + n, bytes - n, "%s%s %s", i ? " -- " : "", s->app, arguments);
     }
     if (!t->prices || n >= bytes)
         return;
@@ -148,7 +149,8 @@ int profiler_guest_start(struct target *t, const struct profiler_paths *paths,
                          int held[PROFILER_HELD_MAX], char *why, size_t why_bytes) {
     const struct trial_settings *s = &t->settings;
     struct profiler_guest guest = {.fd = -1};
-    struct profiler_qemu qemu = {.guest = &guest,
+    struct profiler_qemu qemu = {.service_port = service_port(t),
+                                 .guest = &guest,
                                  .accel = s->accel,
                                  .vcpus = s->vcpus,
                                  .memory_mib = s->memory_mib,

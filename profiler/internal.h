@@ -18,7 +18,7 @@
 #define PROFILER_USER_IP       "10.0.2.15" /* of a guest on QEMU's user network */
 #define PROFILER_USER_GATEWAY  "10.0.2.2"
 #define PROFILER_NETMASK       "255.255.255.0"
-#define PROFILER_SERVICE_PORT  80
+#define PROFILER_HTTP_PORT     80
 #define PRICED                 "priced" /* the price daemon, an app too */
 #define PROFILER_CONTROL_PORT  7700
 #define PROFILER_PROVIDER_PORT 8080   /* of the client's end, in a trial's own namespace */
@@ -44,6 +44,21 @@ long profiler_read_file(const char *path, char *text, size_t bytes);
  */
 int profiler_session_nice(void);
 
+/* The description of an app; of one that is not listed, that of the first. */
+const struct profiler_app *profiler_app_of(const char *name);
+/* An app's command line but its name, with single blanks: on our stack, at ip (without prefix), by
+ * gateway unless NULL; and on Linux's sockets, where initrd is the archive of the files it serves.
+ */
+void profiler_app_words(const struct trial_settings *s, const char *ip, const char *gateway,
+                        char *text, size_t bytes);
+void profiler_baseline_words(const struct trial_settings *s, const char *ip, const char *initrd,
+                             char *text, size_t bytes);
+
+/* What the client is told, but for the server's address and for core and times. 0, or -1 with why:
+ * a protocol that is unknown, or not the client's. */
+int profiler_load_traffic(const struct trial_settings *s, struct load_config *config,
+                          enum load_client *client, char *why, size_t why_bytes);
+
 /* GNU build id of an ELF file in hexadecimal. 0, or -errno (-ENOEXEC: not ELF or cut short,
  * -ENOENT: no such file or no such note); id is then empty. */
 int profiler_build_id(const char *path, char id[64]);
@@ -58,6 +73,8 @@ struct profiler_spawn {
     int keep[PROFILER_KEEP_MAX]; /* descriptors it inherits, under the same number; 0 or less: none
                                   */
     int output;                  /* where what it prints goes; 0 or less: a pipe of its own */
+    bool again; /* started again whenever it has ended with status 0, as a child of the process
+                   whose id is given and of its group; keeps nothing then */
 };
 /* Starts a program that dies with this process; what it prints comes out of *output_fd
  * (non-blocking), which is -1 if s->output takes it. Its pid or -1. */
@@ -133,7 +150,7 @@ int profiler_linux_find(const struct profiler_paths *paths, char guest_kernel[TR
                         char *detail, size_t detail_bytes);
 int profiler_osv_find(const struct profiler_paths *paths, char guest_kernel[TRIAL_TEXT_BYTES],
                       char *detail, size_t detail_bytes);
-/* compose: what its machine runs, so that the app serves on PROFILER_SERVICE_PORT of the address
+/* compose: what its machine runs, so that the app serves at its port of the address
  * that belongs to s->network (tap: PROFILER_GUEST_IP/24; user: PROFILER_USER_IP/24, gateway
  * PROFILER_USER_GATEWAY) and its console then says "APP: ready" at the beginning of a line. *guest
  * is zeroed before, its fd -1. 0, or -1 with why and nothing open. */
@@ -143,6 +160,7 @@ int profiler_osv_compose(const struct profiler_paths *paths, const struct trial_
                          struct profiler_guest *guest, char *why, size_t why_bytes);
 
 struct profiler_qemu {
+    int service_port; /* of the guest's apps, with user network */
     const struct profiler_guest *guest;
     const char *accel;
     uint32_t vcpus, memory_mib;
@@ -172,6 +190,10 @@ uint32_t profiler_serial_count(const char *log, const char *prefix);
 /* The last line that begins with prefix; "" if none. */
 void profiler_serial_last_of(const char *log, const char *prefix, char *line, size_t bytes);
 
+/* target_unsupported of what an app has printed. */
+size_t profiler_unsupported(const char *log, const char *app, struct target_call *calls,
+                            size_t most);
+
 /* Starts a provider that listens at an address of the present namespace (port 0: any), on that core
  * (-1: anywhere); it answers 503 until its first price. 0 or -1 with why. */
 int profiler_provider_start(struct provider *p, const char *ip, int port, int core, char *why,
@@ -191,12 +213,16 @@ int profiler_guest_start(struct target *t, const struct profiler_paths *paths,
 int profiler_process_start(struct target *t, const struct profiler_paths *paths, char *why,
                            size_t why_bytes);
 bool profiler_target_is_process(const struct target *t);
+/* Whether its program ends after each connection and is started again. */
+bool profiler_target_serves_once(const struct target *t);
 struct sockaddr_in profiler_address(const char *ip, int port);
 /* QEMU without the app: starts it and fills target->pid and serial_fd; target_stop it. */
 int profiler_guest_boot(struct target *t, const struct profiler_qemu *qemu, char *why,
                         size_t why_bytes);
 /* What an exit status of an app's process means, in words. */
 void profiler_process_exit_text(const char *app, int status, char *text, size_t bytes);
+/* Whether a process, or one that shares its network namespace, listens at a TCP port (IPv4). */
+bool profiler_listens(pid_t pid, int port);
 /* Waits until so many lines begin with prefix. 0, or -1 with why: it ended, time is up, or *stop.
  */
 int profiler_target_wait(struct target *t, const char *prefix, uint32_t lines,

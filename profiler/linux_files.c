@@ -10,9 +10,9 @@
  * Modules: those in WANTED that are not built in, each after all that modules.dep says it needs.
  */
 #include "profiler/internal.h"
+#include "profiler/libraries.h"
 #include "profiler/linux_guest.h"
 #include <dirent.h>
-#include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -132,29 +132,9 @@ static int find_modules(struct profiler_linux_files *f, const char *folder, char
     return result;
 }
 
-/* Whether an ELF file asks for no interpreter. */
 static bool is_static(const char *path) {
-    unsigned char bytes[4096];
-    Elf64_Ehdr header;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    ssize_t n = fd < 0 ? -1 : read(fd, bytes, sizeof bytes);
-    if (fd >= 0)
-        close(fd);
-    if (n < (ssize_t)sizeof header)
-        return false;
-    memcpy(&header, bytes, sizeof header);
-    if (memcmp(header.e_ident, ELFMAG, SELFMAG) != 0 || header.e_machine != EM_X86_64)
-        return false;
-    for (unsigned i = 0; i < header.e_phnum; i++) {
-        Elf64_Phdr segment;
-        uint64_t at = header.e_phoff + i * sizeof segment;
-        if (header.e_phoff > sizeof bytes || at + sizeof segment > (uint64_t)n)
-            return false;
-        memcpy(&segment, bytes + at, sizeof segment);
-        if (segment.p_type == PT_INTERP)
-            return false;
-    }
-    return true;
+    char interpreter[64];
+    return profiler_interpreter(path, interpreter, sizeof interpreter) == 0;
 }
 
 static int find_busybox(struct profiler_linux_files *f, const char *folder, char *why,

@@ -190,8 +190,10 @@ static void judge(struct target *target, struct trial *t) {
     }
 }
 
+/* 0, or -1 with why. */
 static int start_load(const struct target *target, uint32_t app, const struct trial_settings *s,
-                      struct load *load) {
+                      struct load *load, char *why, size_t why_bytes) {
+    enum load_client client;
     struct load_config config = {.server = target->apps[app].service,
                                  .connections = s->connections,
                                  .warmup_seconds = s->warmup_seconds,
@@ -200,9 +202,12 @@ static int start_load(const struct target *target, uint32_t app, const struct tr
                                  .core = s->client_core,
                                  .timeout_seconds = SILENCE_SECONDS};
 
-    snprintf(config.path, sizeof config.path, "%s", s->path);
-    return load_start(load, strcmp(s->client, "wrk") == 0 ? LOAD_CLIENT_WRK : LOAD_CLIENT_NOM,
-                      &config);
+    if (profiler_load_traffic(s, &config, &client, why, why_bytes) != 0)
+        return -1;
+    int error = load_start(load, client, &config);
+    return error == 0 ? 0
+                      : profiler_fail(why, why_bytes, "the client cannot be started: %s",
+                                      strerror(-error));
 }
 
 /* Away from the guest's processor while it is measured. */
@@ -241,11 +246,8 @@ static int begin(struct phase *phase) {
         phase->parts[i].control = reach_control(&phase->target->apps[i]);
     for (uint32_t i = 0; i < phase->count; i++) {
         struct part *part = &phase->parts[i];
-        int error = start_load(phase->target, i, phase->s, &part->load);
-        if (error != 0) {
-            snprintf(why, sizeof why, "the client cannot be started: %s", strerror(-error));
+        if (start_load(phase->target, i, phase->s, &part->load, why, sizeof why) != 0)
             return fail_all(phase, TRIAL_FAILED, why);
-        }
         part->loaded = true;
     }
     return 0;

@@ -63,9 +63,11 @@ int profiler_osv_compose(const struct profiler_paths *paths, const struct trial_
                          struct profiler_guest *guest, char *why, size_t why_bytes) {
     bool tap = strcmp(s->network, "tap") == 0;
     const char *ip = tap ? PROFILER_GUEST_IP : PROFILER_USER_IP, *format;
+    char words[256];
     size_t n = 0;
     if (check(paths, &format, why, why_bytes) != 0)
         return -1;
+    profiler_baseline_words(s, ip, "/initrd.cpio", words, sizeof words);
     snprintf(guest->kernel, sizeof guest->kernel, "%s", paths->osv_kernel);
     for (const char *c = paths->osv_image; *c; c++) { /* QEMU reads "," as the end of a name */
         if (n + 2 >= sizeof guest->image)
@@ -78,8 +80,7 @@ int profiler_osv_compose(const struct profiler_paths *paths, const struct trial_
     guest->image[n] = '\0';
     snprintf(guest->image_format, sizeof guest->image_format, "%s", format);
     snprintf(guest->append, sizeof guest->append,
-             "--ip=eth0,%s," PROFILER_NETMASK
-             " --defaultgw=%s /%s --initrd /initrd.cpio -- --ip %s --port %d",
-             ip, tap ? PROFILER_HOST_IP : PROFILER_USER_GATEWAY, s->app, ip, PROFILER_SERVICE_PORT);
+             "--ip=eth0,%s," PROFILER_NETMASK " --defaultgw=%s /%s %s", ip,
+             tap ? PROFILER_HOST_IP : PROFILER_USER_GATEWAY, s->app, words);
     return 0;
 }

@@ -1,6 +1,7 @@
 /*
  * Where the files of apps and guests are: NOM_HOME, or lib/nom beside the bin/ of the running
- * program. An app is known if NAME.elf is there; nom.elf is the kernel and no app.
+ * program. An app is known if NAME.elf is there, or if its baseline is a program that a package
+ * installs; nom.elf is the kernel and no app.
  */
 #include "profiler/internal.h"
 #include <dirent.h>
@@ -9,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#define SYSTEM_FOLDERS "/usr/bin:/bin:/usr/sbin:/sbin"
 
 static int home(char *path, size_t bytes, char *why, size_t why_bytes) {
     const char *set = getenv("NOM_HOME");
@@ -71,6 +74,32 @@ static void optional(char path[512], const char *folder, const char *form, const
         path[0] = '\0';
 }
 
+/* Every form of the app that there is. False: no app of this name. */
+static bool find_forms(const char *app, const char *folder, struct profiler_paths *paths) {
+    char initrd[sizeof paths->initrd];
+
+    paths->app = profiler_app_find(app);
+    const char *installed = paths->app ? paths->app->baseline.program : NULL;
+    optional(paths->hosted, folder, "hosted", app);
+    if (!installed) {
+        optional(paths->sockets, folder, "sockets", app);
+        optional(paths->linux_guest, folder, "linux-guest", app);
+    } else if (profiler_find_tool(installed, SYSTEM_FOLDERS, paths->sockets,
+                                  sizeof paths->sockets) == 0) {
+        snprintf(paths->linux_guest, sizeof paths->linux_guest, "%s", paths->sockets);
+    } else {
+        paths->sockets[0] = '\0';
+    }
+    snprintf(initrd, sizeof initrd, "%s/%s.cpio", folder, app);
+    if (access(initrd, R_OK) == 0)
+        memcpy(paths->initrd, initrd, sizeof initrd);
+    snprintf(paths->app_elf, sizeof paths->app_elf, "%s/%s.elf", folder, app);
+    if (access(paths->app_elf, R_OK) == 0)
+        return true;
+    paths->app_elf[0] = '\0';
+    return installed != NULL; /* it can be measured where it is installed */
+}
+
 int profiler_paths(const char *app, struct profiler_paths *paths, char *why, size_t why_bytes) {
     char folder[sizeof paths->kernel - TRIAL_NAME_BYTES - sizeof "/linux-guest/"], apps[160];
 
@@ -88,14 +117,8 @@ int profiler_paths(const char *app, struct profiler_paths *paths, char *why, siz
     optional(paths->priced, folder, "hosted", "priced");
     if (!app)
         return 0;
-    if (is_app_name(app)) {
-        snprintf(paths->app_elf, sizeof paths->app_elf, "%s/%s.elf", folder, app);
-        optional(paths->hosted, folder, "hosted", app);
-        optional(paths->sockets, folder, "sockets", app);
-        optional(paths->linux_guest, folder, "linux-guest", app);
-        if (access(paths->app_elf, R_OK) == 0)
-            return 0;
-    }
+    if (is_app_name(app) && find_forms(app, folder, paths))
+        return 0;
     list_apps(folder, apps, sizeof apps);
     return profiler_fail(why, why_bytes, "no app named %s; there is: %s", app,
                          apps[0] ? apps : "none");

@@ -8,7 +8,8 @@
  *   hosted   its own stack, by AF_PACKET on the app's end of the veth, which has no address
  *   host     Linux's sockets; the app's end has the address
  *
- * Both print "APP: ready" when they serve.
+ * Programs of this project, and those on our library, print "APP: ready" when they serve; of others
+ * the port listens then (listen.c).
  */
 #include "profiler/internal.h"
 #include <errno.h>
@@ -25,14 +26,22 @@
 struct command {
     const char *argv[ARGUMENTS_MAX];
     size_t count;
-    char ip[PROFILER_IP_BYTES + 8], delay[32], poll[32], control[16], service[16], board[40],
-        words[512];
+    char board[40], words[1024];
 };
 
 static void add(struct command *c, const char *option, const char *value) {
     c->argv[c->count++] = option;
     if (value)
         c->argv[c->count++] = value;
+}
+
+/* Words between single blanks, in c->words; and the end. */
+static void add_words(struct command *c) {
+    char *rest = c->words;
+
+    for (char *word; (word = strtok_r(rest, " ", &rest)) && c->count + 1 < ARGUMENTS_MAX;)
+        add(c, word, NULL);
+    c->argv[c->count] = NULL;
 }
 
 /* The program, and what it is told of its floor. */
@@ -49,37 +58,26 @@ static void add_floor(struct command *c, const char *program, bool hosted, int b
 
 static void compose(struct command *c, const struct profiler_paths *paths,
                     const struct trial_settings *s, uint32_t network, bool hosted, int board_fd) {
-    profiler_guest_ip(network, c->ip);
-    if (hosted)
-        strcat(c->ip, "/24");
-    snprintf(c->delay, sizeof c->delay, "%.3f", s->delay_us);
-    snprintf(c->poll, sizeof c->poll, "%.0f", s->poll_us);
-    snprintf(c->control, sizeof c->control, "%d", PROFILER_CONTROL_PORT);
-    snprintf(c->service, sizeof c->service, "%d", PROFILER_SERVICE_PORT);
+    char ip[PROFILER_IP_BYTES];
+
+    profiler_guest_ip(network, ip);
     add_floor(c, hosted ? paths->hosted : paths->sockets, hosted, board_fd);
-    add(c, "--initrd", paths->initrd);
-    add(c, "--", NULL);
-    add(c, "--ip", c->ip);
     if (hosted) {
-        add(c, "--delay-us", c->delay);
-        add(c, "--kick", s->kick == NOM_KICK_STRICT ? "strict" : "natural");
-        add(c, "--poll-us", c->poll);
-        add(c, "--control-port", c->control);
+        add(c, "--initrd", paths->initrd);
+        add(c, "--", NULL);
+        profiler_app_words(s, ip, NULL, c->words, sizeof c->words);
+    } else {
+        profiler_baseline_words(s, ip, paths->initrd, c->words, sizeof c->words);
     }
-    add(c, "--port", c->service);
-    c->argv[c->count] = NULL;
+    add_words(c);
 }
 
 static void compose_priced(struct command *c, const struct profiler_paths *paths,
                            const struct target *t, int board_fd) {
-    char *rest = c->words;
-
     profiler_priced_arguments(t, "127.0.0.1", c->words, sizeof c->words);
     add_floor(c, paths->priced, false, board_fd);
     add(c, "--", NULL);
-    for (char *word; (word = strtok_r(rest, " ", &rest)) && c->count + 1 < ARGUMENTS_MAX;)
-        add(c, word, NULL);
-    c->argv[c->count] = NULL;
+    add_words(c);
 }
 
 /* What all of a target's processes share: -1 each until it is there. */
@@ -107,7 +105,8 @@ static pid_t start_one(struct target *t, uint32_t network, const struct command 
     struct profiler_spawn spawn = {.argv = command->argv,
                                    .core = s->vcpu_core,
                                    .keep = {shared->board_fd},
-                                   .output = shared->output[1]};
+                                   .output = shared->output[1],
+                                   .again = profiler_target_serves_once(t)};
     int no_output;
 
     if (profiler_veth_add(network, !hosted, &spawn.netns_fd, why, why_bytes) != 0)
@@ -136,7 +135,7 @@ static int start_apps(struct target *t, const struct profiler_paths *paths,
         *(i ? &t->others[i - 1] : &t->pid) = pid;
         profiler_guest_ip(i, ip);
         profiler_interface_name(i, app->interface);
-        app->service = profiler_address(ip, PROFILER_SERVICE_PORT);
+        app->service = profiler_address(ip, profiler_app_of(t->settings.app)->service_port);
         if (hosted)
             app->control = profiler_address(ip, PROFILER_CONTROL_PORT);
     }

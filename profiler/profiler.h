@@ -11,15 +11,59 @@
 #include <stddef.h>
 #include <sys/types.h>
 
+/* Apps: what can be measured. */
+struct profiler_app {
+    const char *name;             /* "memcached" */
+    const char *summary;          /* for a person, a few words */
+    struct trial_traffic traffic; /* what is asked of it unless told otherwise */
+    const char *client;           /* by which client, unless told otherwise */
+    const char *loads;            /* at which loads, unless told otherwise */
+    uint32_t connections_max;     /* of a load */
+    int service_port;
+    uint32_t memory_mib;   /* of a guest that runs it */
+    bool ported;           /* a program of others on our library, whose options come first; then
+                              "--" and its own */
+    const char *own_words; /* of its command line on our stack, with single blanks; "" none */
+    /* On Linux's sockets (floors host and linux). program NULL: of the same source as the app, in
+     * the build's sockets/; otherwise one that a package installs, found in PATH. Such a one says
+     * nothing of being ready: its port listens then. */
+    struct {
+        const char *program, *package;
+        /* Its command line but its name, to serve at ip. */
+        void (*words)(const struct trial_traffic *traffic, const char *ip, char *text,
+                      size_t bytes);
+        bool serves_once; /* it ends after each connection, and is started again */
+    } baseline;
+};
+extern const struct profiler_app profiler_apps[];
+extern const size_t profiler_app_count;
+const struct profiler_app *profiler_app_find(const char *name); /* NULL: no such app */
+
+/* Clients: what loads an app. */
+struct profiler_client {
+    const char *name; /* "nom", "wrk", "memaslap", "nptcp" */
+    enum load_client client;
+    const char *protocols[2]; /* those of trial_traffic that it speaks, or how they begin */
+    const char *tools[2];     /* programs of which it needs the one or the other; NULL: none */
+    const char *package;      /* that has them */
+};
+extern const struct profiler_client profiler_clients[];
+extern const size_t profiler_client_count;
+const struct profiler_client *profiler_client_find(const char *name); /* NULL: no such client */
+bool profiler_client_speaks(const struct profiler_client *client, const char *protocol);
+
 /* Where things are. profiler_paths fills it: environment NOM_HOME, or beside the running nomctl
  * (../ of bin/ in the build tree, ../lib/nom when installed). */
 struct profiler_paths {
-    char kernel[512];      /* nom.elf */
-    char initrd[512];      /* initrd.cpio with all apps, and the files they serve */
-    char app_elf[512];     /* the app for nom, to read its build id */
+    const struct profiler_app *app; /* NULL: one that is not listed, or none */
+    char kernel[512];               /* nom.elf */
+    char initrd[512];      /* APP.cpio, or else initrd.cpio: apps for nom, and files they serve */
+    char app_elf[512];     /* the app for nom, to read its build id; "" if it has no such form */
     char hosted[512];      /* hosted/APP: the app on the Linux floor; "" if it has no such form */
-    char sockets[512];     /* sockets/APP: the app on Linux's own sockets; "" likewise */
-    char linux_guest[512]; /* linux-guest/APP: that one static, for a Linux guest; "" likewise */
+    char sockets[512];     /* the app on Linux's own sockets: sockets/APP, or the program that a
+                              package installs; "" likewise */
+    char linux_guest[512]; /* for a Linux guest: linux-guest/APP, which is static, or that program,
+                              which takes its libraries along; "" likewise */
     char priced[512];      /* hosted/priced, the price daemon on the Linux floor; "" likewise */
     char osv_kernel[512], osv_image[512]; /* the user's; "" from profiler_paths, the caller sets
                                              them (nomctl compare --kernel, --image) */
@@ -163,6 +207,13 @@ void target_ended_text(const struct target *t, char *why, size_t why_bytes);
 /* The last line that an app has printed of its own, as it begins "APP:"; where there is none, the
  * last of all; "" without any. */
 void target_last_words(const struct target *t, const char *app, char *line, size_t bytes);
+/* System calls that a ported program has made so far and that our library does not have: at most
+ * `most`, in the order of their first mention. How many; 0 of an app of ours. */
+struct target_call {
+    char name[TRIAL_NAME_BYTES]; /* "timer_create" */
+    uint64_t count;              /* the app that made it most often did so at least so many times */
+};
+size_t target_unsupported(const struct target *t, struct target_call *calls, size_t most);
 /* Ends QEMU or process, and spinner; closes and frees all, goes back to the namespace it came from.
  * Harmless on a target already stopped. */
 void target_stop(struct target *t);

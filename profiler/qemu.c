@@ -44,7 +44,8 @@ static void escape(const char *file, char *to, size_t bytes) {
 }
 
 /* The NICs stand on the bus in the order of their networks, and in their addresses. */
-static void add_nic(struct command *c, uint32_t network, const struct profiler_nic *nic) {
+static void add_nic(struct command *c, uint32_t network, const struct profiler_qemu *q) {
+    const struct profiler_nic *nic = &q->nic[network];
     char *netdev = c->netdev[network], *device = c->device[network];
 
     if (nic->tap_fd >= 0)
@@ -53,8 +54,7 @@ static void add_nic(struct command *c, uint32_t network, const struct profiler_n
         snprintf(
             netdev, sizeof c->netdev[0],
             "user,id=n%u,restrict=on,hostfwd=tcp:127.0.0.1:%d-:%d,hostfwd=tcp:127.0.0.1:%d-:%d",
-            network, nic->service_port, PROFILER_SERVICE_PORT, nic->control_port,
-            PROFILER_CONTROL_PORT);
+            network, nic->service_port, q->service_port, nic->control_port, PROFILER_CONTROL_PORT);
     else
         snprintf(netdev, sizeof c->netdev[0], "user,id=n%u", network);
     snprintf(device, sizeof c->device[0],
@@ -101,7 +101,7 @@ static void compose(struct command *c, const char *path, const struct profiler_q
         add(c, "-device", "virtio-blk-pci,disable-legacy=on,drive=d0");
     }
     for (uint32_t i = 0; i < q->nics; i++)
-        add_nic(c, i, &q->nic[i]);
+        add_nic(c, i, q);
     c->argv[c->count] = NULL;
 }
 

@@ -8,8 +8,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
-#define TOOL_SECONDS     10.0
-#define GUEST_MEMORY_MIB 128
+#define TOOL_SECONDS 10.0
 
 #ifndef NOM_DEBUG_BUILD
 #define NOM_DEBUG_BUILD 0
@@ -70,7 +69,7 @@ static void guest_settings(const struct profiler_paths *paths, const char *accel
     profiler_probe("tap", &tap);
     snprintf(s->network, sizeof s->network, "%s", tap.works ? "tap" : "user");
     s->user_namespace = tap.works && tap.user_namespace;
-    s->memory_mib = GUEST_MEMORY_MIB;
+    s->memory_mib = profiler_app_of(s->app)->memory_mib;
     qemu_version(s->qemu_version, sizeof s->qemu_version);
     if (strcmp(s->target, "nom") == 0)
         profiler_build_id(paths->kernel, s->kernel_build_id);
@@ -115,7 +114,7 @@ void profiler_settings_default(const struct profiler_paths *paths, const char *a
     memset(s, 0, sizeof *s);
     snprintf(s->app, sizeof s->app, "%s", app);
     snprintf(s->target, sizeof s->target, "%s", floor->name);
-    snprintf(s->client, sizeof s->client, "nom");
+    snprintf(s->client, sizeof s->client, "%s", profiler_app_of(app)->client);
     snprintf(s->load, sizeof s->load, "single");
     s->connections = 1;
     s->kick = NOM_KICK_NATURAL;
@@ -123,7 +122,7 @@ void profiler_settings_default(const struct profiler_paths *paths, const char *a
     s->seconds = 1.5;
     s->warmup_seconds = 0.3;
     s->vcpus = 1;
-    snprintf(s->path, sizeof s->path, "/index.html");
+    s->traffic = profiler_app_of(app)->traffic;
     s->debug_build = NOM_DEBUG_BUILD;
     s->session_nice = profiler_session_nice();
 

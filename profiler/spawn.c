@@ -50,6 +50,39 @@ static int hand_over(const struct profiler_spawn *s, int output) {
 }
 
 /* In the child: becomes the program, or writes errno into `failure`. */
+static _Noreturn void execute(const struct profiler_spawn *s, int failure) {
+    execv(s->argv[0], (char *const *)s->argv);
+    int error = errno;
+    _exit(write(failure, &error, sizeof error) == sizeof error ? FAILED_BEFORE_EXEC : 1);
+}
+
+/* In the child, which stays: starts the program again whenever it has ended well. It dies with the
+ * child, and ends it by ending badly. */
+static _Noreturn void keep_up(const struct profiler_spawn *s, int failure) {
+    pid_t self = getpid();
+    int status = 0;
+
+    if (dup2(failure, STDERR_FILENO + 1) < 0 ||
+        fcntl(STDERR_FILENO + 1, F_SETFD, FD_CLOEXEC) != 0 ||
+        close_range(STDERR_FILENO + 2, ~0u, 0) != 0)
+        _exit(FAILED_BEFORE_EXEC);
+    while (WIFEXITED(status) && WEXITSTATUS(status) == 0) {
+        pid_t pid = fork();
+        if (pid == 0) {
+            if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != self)
+                _exit(FAILED_BEFORE_EXEC);
+            execute(s, STDERR_FILENO + 1);
+        }
+        close(STDERR_FILENO + 1); /* the first time; that it has begun is then known by exec */
+        if (pid < 0 || waitpid(pid, &status, 0) != pid)
+            _exit(1);
+    }
+    if (WIFSIGNALED(status))
+        raise(WTERMSIG(status));
+    _exit(WEXITSTATUS(status));
+}
+
+/* In the child: all that comes before the program. */
 static _Noreturn void become(const struct profiler_spawn *s, pid_t parent, int output,
                              int failure) {
     sigset_t none;
@@ -66,8 +99,11 @@ static _Noreturn void become(const struct profiler_spawn *s, pid_t parent, int o
         CPU_SET((size_t)s->core, &set);
         sched_setaffinity(0, sizeof set, &set);
     }
-    if ((s->netns_fd <= 0 || setns(s->netns_fd, CLONE_NEWNET) == 0) && hand_over(s, output) == 0)
-        execv(s->argv[0], (char *const *)s->argv);
+    if ((s->netns_fd <= 0 || setns(s->netns_fd, CLONE_NEWNET) == 0) && hand_over(s, output) == 0) {
+        if (s->again)
+            keep_up(s, failure);
+        execute(s, failure);
+    }
     int error = errno;
     _exit(write(failure, &error, sizeof error) == sizeof error ? FAILED_BEFORE_EXEC : 1);
 }

@@ -135,6 +135,10 @@ void target_last_words(const struct target *t, const char *app, char *last, size
         profiler_serial_last(log, last, bytes);
 }
 
+size_t target_unsupported(const struct target *t, struct target_call *calls, size_t most) {
+    return t->serial_log ? profiler_unsupported(t->serial_log, t->settings.app, calls, most) : 0;
+}
+
 void target_ended_text(const struct target *t, char *why, size_t why_bytes) {
     char meaning[96], last[160], app[TRIAL_NAME_BYTES];
     const char *line = ended_in_guest(t);
@@ -156,9 +160,21 @@ void target_ended_text(const struct target *t, char *why, size_t why_bytes) {
     snprintf(why, why_bytes, "%s%s%s", meaning, last[0] ? "; it last said: " : "", last);
 }
 
-int profiler_target_wait(struct target *t, const char *prefix, uint32_t lines,
-                         double timeout_seconds, volatile const int *stop, char *why,
-                         size_t why_bytes) {
+/* So many lines that begin so; without a prefix: its process listens at this port. */
+struct awaited {
+    const char *prefix;
+    uint32_t lines;
+    int port;
+};
+
+static bool has_come(const struct target *t, const struct awaited *a) {
+    if (!a->prefix)
+        return t->pid > 0 && profiler_listens(t->pid, a->port);
+    return t->serial_log && profiler_serial_count(t->serial_log, a->prefix) >= a->lines;
+}
+
+static int await(struct target *t, const struct awaited *awaited, double timeout_seconds,
+                 volatile const int *stop, char *why, size_t why_bytes) {
     double deadline_s = profiler_now_s() + timeout_seconds;
     char last[160];
 
@@ -166,7 +182,7 @@ int profiler_target_wait(struct target *t, const char *prefix, uint32_t lines,
         if (stop && *stop)
             return profiler_fail(why, why_bytes, "stopped");
         int ended = target_pump(t, NULL);
-        if (t->serial_log && profiler_serial_count(t->serial_log, prefix) >= lines)
+        if (has_come(t, awaited))
             return 0;
         if (ended) {
             target_ended_text(t, why, why_bytes);
@@ -183,6 +199,25 @@ int profiler_target_wait(struct target *t, const char *prefix, uint32_t lines,
         if (serial.revents & POLLHUP) /* its console is closed: it is about to end */
             poll(NULL, 0, 1);
     }
+}
+
+int profiler_target_wait(struct target *t, const char *prefix, uint32_t lines,
+                         double timeout_seconds, volatile const int *stop, char *why,
+                         size_t why_bytes) {
+    const struct awaited said = {.prefix = prefix, .lines = lines};
+
+    return await(t, &said, timeout_seconds, stop, why, why_bytes);
+}
+
+/* What runs here is not the app but what a package installs in its place. */
+static bool runs_baseline(const struct target *t) {
+    const struct profiler_floor *floor = profiler_floor_find(t->settings.target);
+
+    return floor && !floor->adapts && profiler_app_of(t->settings.app)->baseline.program;
+}
+
+bool profiler_target_serves_once(const struct target *t) {
+    return runs_baseline(t) && profiler_app_of(t->settings.app)->baseline.serves_once;
 }
 
 static int start_spinner(struct target *t, char *why, size_t why_bytes) {
@@ -214,8 +249,11 @@ static int check_settings(const struct profiler_floor *floor, const struct trial
 static int wait_ready(struct target *t, double timeout_seconds, volatile const int *stop, char *why,
                       size_t why_bytes) {
     double begun_s = profiler_now_s();
+    const struct awaited port = {.port = profiler_app_of(t->settings.app)->service_port};
     char ready[TRIAL_NAME_BYTES + 16];
 
+    if (runs_baseline(t) && profiler_target_is_process(t))
+        return await(t, &port, timeout_seconds, stop, why, why_bytes);
     snprintf(ready, sizeof ready, "%s: ready", t->settings.app);
     if (profiler_target_wait(t, ready, t->app_count, timeout_seconds, stop, why, why_bytes) != 0)
         return -1;

@@ -23,12 +23,29 @@ enum trial_status {
     TRIAL_ABORTED = 3, /* stopped by the user */
 };
 
+/* What the client asks for, beside how many connections it has. What a protocol does not know is 0,
+ * or "". */
+struct trial_traffic {
+    char protocol[TRIAL_NAME_BYTES]; /* "http", "memcached-text", "memcached-binary", "netpipe" */
+    char path[TRIAL_TEXT_BYTES];     /* http: what is requested */
+    double get_ratio; /* memcached: gets of all requests, 0 to 1; the rest are sets */
+    uint32_t keys, key_bytes, value_bytes;
+    uint32_t pipeline;      /* requests on their way on each connection */
+    uint32_t message_bytes; /* netpipe: there and back */
+    bool bidirectional;     /* netpipe: both sides send at once */
+};
+#define TRIAL_TRAFFIC_TEXT_BYTES 256u
+/* In words, for a person: "memcached text, 90 % gets, 10000 keys of 64 bytes, ...". Returns text.
+ */
+const char *trial_traffic_text(const struct trial_traffic *traffic,
+                               char text[TRIAL_TRAFFIC_TEXT_BYTES]);
+
 struct trial_settings {
     char app[TRIAL_NAME_BYTES];     /* "nhttpd" */
     char target[TRIAL_NAME_BYTES];  /* the floor: "nom", "hosted", "host", "linux", "osv" */
     char accel[TRIAL_NAME_BYTES];   /* of a guest: "kvm", "tcg"; of a process: "none" */
     char network[TRIAL_NAME_BYTES]; /* "tap", "user", "veth" */
-    char client[TRIAL_NAME_BYTES];  /* "nom", "wrk" */
+    char client[TRIAL_NAME_BYTES];  /* "nom", "wrk", "memaslap", "nptcp" */
     char load[TRIAL_NAME_BYTES];    /* "single", "many", or the number as given */
     uint32_t connections;
     double delay_us;
@@ -45,7 +62,7 @@ struct trial_settings {
     bool user_namespace;  /* network and process in a user namespace: measured without being root */
     int32_t session_nice; /* priority of guest and client among sessions: -20 first, 0 as any */
     uint32_t vcpus, memory_mib;
-    char path[TRIAL_TEXT_BYTES];                /* what was requested */
+    struct trial_traffic traffic;
     char app_build_id[64], kernel_build_id[64]; /* SHA-1 build ids of the ELF files, hexadecimal */
     bool debug_build;                           /* built with sanitizers or without optimisation */
     char guest_kernel[TRIAL_TEXT_BYTES]; /* release or file of a guest's kernel that is not nom's */

@@ -55,7 +55,7 @@ static void core(int32_t number, char *text, size_t bytes) {
 void report_html_settings(FILE *page, const struct report_data *data) {
     const struct store_session *session = &data->session;
     const struct trial_settings *s = &data->trials[0].settings;
-    char vcpu[24], io[24], client[24];
+    char vcpu[24], io[24], client[24], traffic[TRIAL_TRAFFIC_TEXT_BYTES];
     uint32_t repeats = 0;
 
     for (size_t i = 0; i < data->count; i++)
@@ -75,7 +75,7 @@ void report_html_settings(FILE *page, const struct report_data *data) {
     row(page, "accelerator", "%s%s%s", session->accel, session->accel_reason[0] ? ": " : "",
         session->accel_reason);
     row(page, "network", "%s", s->network);
-    row(page, "client", "%s, requests for %s", s->client, s->path);
+    row(page, "load", "%s, by the client %s", trial_traffic_text(&s->traffic, traffic), s->client);
     row(page, "each run", "%g s measured after %g s of warm-up, up to %" PRIu32 " runs a point",
         s->seconds, s->warmup_seconds, repeats);
     row(page, "order", "random, seed %" PRIu64, session->seed);

@@ -47,7 +47,15 @@ static const struct store_field trial_fields[] = {
     SETTING(2, I32, session_nice),
     SETTING(1, U32, vcpus),
     SETTING(1, U32, memory_mib),
-    SETTING(1, TEXT, path),
+    SETTING_AS(5, TEXT, "protocol", traffic.protocol),
+    SETTING_AS(1, TEXT, "path", traffic.path),
+    SETTING_AS(5, REAL, "get_ratio", traffic.get_ratio),
+    SETTING_AS(5, U32, "keys", traffic.keys),
+    SETTING_AS(5, U32, "key_bytes", traffic.key_bytes),
+    SETTING_AS(5, U32, "value_bytes", traffic.value_bytes),
+    SETTING_AS(5, U32, "pipeline", traffic.pipeline),
+    SETTING_AS(5, U32, "message_bytes", traffic.message_bytes),
+    SETTING_AS(5, BOOL, "bidirectional", traffic.bidirectional),
     SETTING(1, TEXT, app_build_id),
     SETTING(1, TEXT, kernel_build_id),
     SETTING(1, BOOL, debug_build),
@@ -146,7 +154,7 @@ static const struct store_field phase_fields[] = {
 
 /* A struct that has grown fails here: list its new member above, then correct the size. */
 _Static_assert(sizeof(struct store_session) == 1696, "session_fields names every member");
-_Static_assert(sizeof(struct trial_settings) == 1064, "trial_fields names every setting");
+_Static_assert(sizeof(struct trial_settings) == 1136, "trial_fields names every setting");
 _Static_assert(sizeof(struct trial_result) == 776, "trial_fields names every result");
 _Static_assert(sizeof(struct nom_statistics) == 344, "statistics_fields names every member");
 _Static_assert(sizeof(struct nom_utility) == 56, "phase_fields names every parameter");
@@ -211,6 +219,8 @@ static const char *const scripts[] = {
     "UPDATE trial SET poll_us = 100000.0;"
     "UPDATE trial_statistics SET poll_in_force_us = 100000.0;"
     "UPDATE phase SET app_number = 1;",
+    /* 5: before it every load was HTTP */
+    "UPDATE trial SET protocol = 'http';",
 };
 
 const struct store_schema store_schema = {

@@ -23,7 +23,7 @@ double bench_rate(const struct target *target, uint32_t connections, bool keep_a
                                  .core = s->client_core,
                                  .timeout_seconds = TIMEOUT_SECONDS};
     double rate = -1;
-    snprintf(config.path, sizeof config.path, "%s", s->path);
+    snprintf(config.path, sizeof config.path, "%s", s->traffic.path);
     if (load_start(&load, LOAD_CLIENT_NOM, &config) != 0) {
         printf("  the client does not start\n");
         return -1;

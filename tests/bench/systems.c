@@ -163,7 +163,7 @@ static void prepare(struct bench *b, const struct profiler_paths *paths,
         if (i >= NGINX)
             snprintf(b->paths[i].sockets, sizeof b->paths[i].sockets, "%s", nginx->program);
         profiler_settings_default(&b->paths[i], systems[i].app, floor, settings->accel, s);
-        snprintf(s->path, sizeof s->path, "/index.html");
+        snprintf(s->traffic.path, sizeof s->traffic.path, "/index.html");
         s->seconds = settings->seconds;
         if (floor->adapts)
             s->delay_us = settings->delay_us;

@@ -95,6 +95,7 @@ needs_processes() {
     needs_processes
     TERM=xterm gives compare --on hosted,host "${quick[@]}" --rps-core none
     [[ ${lines[0]} == "nhttpd, 2 repeats of 0.1 s, client nom, seed "* ]]
+    [ "${lines[1]}" = "HTTP, requests for /" ]
     [[ $output == *"  hosted   process, network veth, W = 0 us natural"* ]]
     [[ $output == *"load single (1 connection)"*"load 4 (4 connections)"* ]]
     [ "$(grep -cE '^  hosted : host +[0-9.]+ \([0-9.]+-[0-9.]+\) .* 2$' <<<"$output")" -eq 2 ]

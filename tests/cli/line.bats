@@ -63,14 +63,14 @@ setup() { cli_setup; }
     for command in "profile apache" "report apache -o r" "table apache -o t" "run apache" \
         "compare apache --on nom,host"; do
         # shellcheck disable=SC2086 # words of a command
-        fails 2 "unknown app 'apache': known are nhttpd" nomctl $command
+        fails 2 "unknown app 'apache': known are nhttpd, memcached, netpipe" nomctl $command
     done
     [ ! -e home ]
 }
 
 @test "values outside a list are refused, and the list is named" {
     fails 2 "--accel: 'hvf' is none of: auto, kvm, tcg" nomctl profile nhttpd --accel hvf
-    fails 2 "--client: 'ab' is none of: nom, wrk" nomctl profile nhttpd --client ab
+    fails 2 "--client: 'ab' is none of: nom, wrk, memaslap, nptcp" nomctl profile nhttpd --client ab
     fails 2 "--network: 'x' is none of: auto, tap, user" nomctl run nhttpd --network x
     fails 2 "--kick: 'hard' is none of" nomctl run nhttpd --delay 0 --kick hard
     fails 2 "is not a path" nomctl profile nhttpd --path index.html

@@ -59,7 +59,8 @@ static void fill(struct trial *t, size_t i, const char *floor, const char *accel
     s->order = (uint32_t)i;
     s->vcpus = 1;
     s->memory_mib = 128;
-    strcpy(s->path, "/");
+    strcpy(s->traffic.protocol, "http");
+    strcpy(s->traffic.path, "/");
     strcpy(s->app_build_id, "0123456789abcdef0123456789abcdef01234567");
     r->started_unix_us = 1700000000000000;
     r->seconds = 1;
