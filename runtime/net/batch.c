@@ -79,6 +79,13 @@ void batch_rx_done(struct batch *b, uint64_t now_tsc, uint32_t taken) {
     raise_to(&b->rx_hold_max_tsc, now_tsc - b->rx_oldest_tsc);
     forget(b, taken);
     b->rx_batches++;
+    b->answering = b->answers_later;
+}
+
+bool batch_answered(struct batch *b) {
+    bool answered = b->answering && b->tx_held > 0;
+    b->answering = false;
+    return answered;
 }
 
 void batch_tx_placed(struct batch *b, uint64_t now_tsc) {
@@ -91,8 +98,10 @@ bool batch_tx(const struct batch *b, uint64_t now_tsc, bool rx_ended, bool ring_
     if (b->tx_held == 0) {
         return false;
     }
-    return rx_ended || ring_nearly_full || b->tx_held >= b->tx_limit ||
-           now_tsc - b->tx_oldest_tsc >= b->delay_tsc;
+    if (ring_nearly_full || b->tx_held >= b->tx_limit) {
+        return true;
+    }
+    return !b->answering && (rx_ended || now_tsc - b->tx_oldest_tsc >= b->delay_tsc);
 }
 
 void batch_tx_done(struct batch *b, uint64_t now_tsc) {

@@ -7,6 +7,9 @@
  * W > 0, transmit: frames placed in the ring are kicked when the oldest has waited W or the ring
  * is nearly full; or at the end of a receive batch, since those frames' requests have already
  * waited W (holding both sides would cost 2 W of latency for the same throughput).
+ * An app may answer after the poll that handed its requests over has returned (answers_later): then
+ * what is placed between that hand-over and the next poll is sent at the beginning of that one, in
+ * place of at the hand-over's end.
  * W = 0 natural: what is ready goes to the stack in one go, and one kick sends all it produced.
  * W = 0 strict: one frame to the stack, one kick for what it produced, then the next.
  *
@@ -36,6 +39,8 @@ struct batch {
     uint32_t tx_held; /* frames placed and not kicked */
     uint64_t tx_oldest_tsc;
     uint64_t last_poll_tsc; /* 0: none yet */
+    bool answers_later;
+    bool answering; /* from a hand-over until the next poll, if answers come later */
 
     /* Since batch_set: longest holds and longest gap between polls. */
     uint64_t rx_hold_max_tsc, tx_hold_max_tsc, poll_gap_max_tsc;
@@ -57,6 +62,9 @@ void batch_rx_done(struct batch *b, uint64_t now_tsc, uint32_t taken);
 
 /* One frame was placed in the transmit ring. */
 void batch_tx_placed(struct batch *b, uint64_t now_tsc);
+/* At the beginning of a poll, with answers_later: the NIC is to be kicked, for what is placed are
+ * answers to the last receive batch. */
+bool batch_answered(struct batch *b);
 /* Should the NIC be kicked now? rx_ended: a receive hand-over (one frame's, if strict) has just
  * ended. ring_nearly_full as the NIC sees it. Within a hand-over ask only when it is. */
 bool batch_tx(const struct batch *b, uint64_t now_tsc, bool rx_ended, bool ring_nearly_full);

@@ -1,5 +1,5 @@
 /*
- * ethernet.h. With NICs that sum what they send, lwIP leaves the TCP checksum 0 and the
+ * ethernet.h. With NICs that sum what they send, lwIP leaves the checksum of TCP and UDP 0 and the
  * pseudo-header's sum is put there just before the frame is placed; each retransmission does it
  * anew.
  *
@@ -15,8 +15,8 @@
 #include "lwip/pbuf.h"
 #include "lwip/priv/tcp_priv.h"
 #include "lwip/prot/tcp.h"
+#include "lwip/prot/udp.h"
 #include "netif/ethernet.h"
-#include "runtime/net/park.h"
 #include "runtime/platform/platform.h"
 #include <string.h>
 
@@ -24,7 +24,11 @@
 #define REAP_BURST          32u
 #define RESUME_MAX          64u
 #define ALWAYS_BYTES        128u /* frames up to this go out while others wait: ACKs, ARP */
+#define TYPE_OFFSET         12u  /* of a frame's protocol */
 #define TCP_CHECKSUM_OFFSET 16u
+#define UDP_CHECKSUM_OFFSET 6u
+#define CHECK_SUMS          (NETIF_CHECKSUM_CHECK_TCP | NETIF_CHECKSUM_CHECK_UDP)
+#define MAKE_SUMS           (NETIF_CHECKSUM_GEN_TCP | NETIF_CHECKSUM_GEN_UDP)
 #define ROOM_LEAST          (2u * NIC_TX_FRAGMENTS_MAX) /* descriptors */
 
 _Static_assert(PBUF_LINK_ENCAPSULATION_HLEN >= NIC_TX_HEADROOM, "room for the NIC's header");
@@ -45,6 +49,10 @@ static void rx_free(struct pbuf *p) {
     struct nic *nic = rx->ethernet->nic;
     rx->ethernet->lent--;
     nic->ops->rx_release(nic, rx->buffer);
+}
+
+static bool is_loop(uint32_t address_be) {
+    return (address_be & PP_HTONL(0xff000000)) == PP_HTONL(0x7f000000);
 }
 
 static struct pbuf *lend(struct net_ethernet *e, const struct nic_rx_frame *frame) {
@@ -68,7 +76,27 @@ static struct pbuf *copy(struct net_ethernet *e, const struct nic_rx_frame *fram
     return p;
 }
 
+/* Says that it comes from ourselves, or is for the loop of this machine: nobody else may. */
+static bool is_martian(const struct nic_rx_frame *frame) {
+    const char *data = frame->data;
+    struct ip_hdr ip;
+    uint16_t type;
+    if (frame->bytes < SIZEOF_ETH_HDR + IP_HLEN) {
+        return false;
+    }
+    memcpy(&type, data + TYPE_OFFSET, sizeof type);
+    memcpy(&ip, data + SIZEOF_ETH_HDR, sizeof ip);
+    return type == PP_HTONS(ETHTYPE_IP) &&
+           (ip.src.addr == ip4_addr_get_u32(netif_ip4_addr(&netif)) || is_loop(ip.src.addr) ||
+            is_loop(ip.dest.addr));
+}
+
 void net_ethernet_input(struct net_ethernet *e, const struct nic_rx_frame *frame) {
+    if (is_martian(frame)) {
+        e->counters->rx_dropped++;
+        e->nic->ops->rx_release(e->nic, frame->buffer);
+        return;
+    }
     bool may_lend = e->lent < e->nic->rx_size && frame->buffer < RX_BUFFERS_MAX;
     struct pbuf *p = may_lend ? lend(e, frame) : copy(e, frame);
     if (p == NULL) {
@@ -78,12 +106,29 @@ void net_ethernet_input(struct net_ethernet *e, const struct nic_rx_frame *frame
     e->counters->rx_packets++;
     e->counters->rx_bytes += frame->bytes;
     if (frame->checksum_good) {
-        netif.chksum_flags &= (u16_t)~NETIF_CHECKSUM_CHECK_TCP;
+        netif.chksum_flags &= (u16_t)~CHECK_SUMS;
     } else {
-        netif.chksum_flags |= NETIF_CHECKSUM_CHECK_TCP;
+        netif.chksum_flags |= CHECK_SUMS;
     }
-    net_park_frame(p->payload, frame->bytes); /* what was copied lies no more in the NIC */
     ethernet_input(p, &netif);
+}
+
+/* ---- to ourselves ---- */
+
+bool net_ethernet_loops(void) {
+    const struct netif *interface;
+    NETIF_FOREACH(interface) {
+        if (interface->loop_first != NULL) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void net_ethernet_loop(void) {
+    netif.chksum_flags &=
+        (u16_t)~CHECK_SUMS; /* no NIC has summed it, nothing can have changed it */
+    netif_poll_all();
 }
 
 /* ---- transmit ---- */
@@ -171,30 +216,37 @@ static int describe(const struct pbuf *p, struct nic_tx_frame *frame) {
     return 0;
 }
 
-/* Sets up the NIC's checksum if the frame is TCP whose headers lie in the first fragment. */
+/* The sum of the pseudo-header of a TCP or UDP packet, folded. */
+static u16_t pseudo_sum(const struct ip_hdr *ip) {
+    uint32_t source = ip->src.addr, destination = ip->dest.addr;
+    uint32_t sum = (source & 0xffff) + (source >> 16) + (destination & 0xffff) +
+                   (destination >> 16) + lwip_htons(IPH_PROTO(ip)) +
+                   lwip_htons((u16_t)(lwip_ntohs(IPH_LEN(ip)) - IPH_HL_BYTES(ip)));
+    sum = (sum & 0xffff) + (sum >> 16);
+    sum = (sum & 0xffff) + (sum >> 16);
+    return (u16_t)sum;
+}
+
+/* Sets up the NIC's checksum if the frame is TCP or UDP whose headers lie in the first fragment. */
 static void offload(struct nic_tx_frame *frame) {
     const struct nic_fragment *first = &frame->fragment[0];
     char *data = first->data;
     const struct eth_hdr *ethernet = (const struct eth_hdr *)(const void *)data;
     const struct ip_hdr *ip = (const struct ip_hdr *)(const void *)(data + SIZEOF_ETH_HDR);
-    if (first->bytes < SIZEOF_ETH_HDR + IP_HLEN + TCP_HLEN ||
-        ethernet->type != PP_HTONS(ETHTYPE_IP) || IPH_PROTO(ip) != IP_PROTO_TCP) {
+    if (first->bytes < SIZEOF_ETH_HDR + IP_HLEN + UDP_HLEN ||
+        ethernet->type != PP_HTONS(ETHTYPE_IP)) {
         return;
     }
+    bool tcp = IPH_PROTO(ip) == IP_PROTO_TCP;
     uint32_t start = SIZEOF_ETH_HDR + IPH_HL_BYTES(ip);
-    if (first->bytes < start + TCP_HLEN) {
+    if ((!tcp && IPH_PROTO(ip) != IP_PROTO_UDP) ||
+        first->bytes < start + (tcp ? TCP_HLEN : UDP_HLEN)) {
         return;
     }
-    struct tcp_hdr *tcp = (struct tcp_hdr *)(void *)(data + start);
-    uint32_t source = ip->src.addr, destination = ip->dest.addr;
-    uint32_t sum = (source & 0xffff) + (source >> 16) + (destination & 0xffff) +
-                   (destination >> 16) + PP_HTONS(IP_PROTO_TCP) +
-                   lwip_htons((u16_t)(lwip_ntohs(IPH_LEN(ip)) - IPH_HL_BYTES(ip)));
-    sum = (sum & 0xffff) + (sum >> 16);
-    sum = (sum & 0xffff) + (sum >> 16);
-    tcp->chksum = (u16_t)sum;
+    u16_t sum = pseudo_sum(ip);
     frame->checksum_start = (uint16_t)start;
-    frame->checksum_offset = TCP_CHECKSUM_OFFSET;
+    frame->checksum_offset = tcp ? TCP_CHECKSUM_OFFSET : UDP_CHECKSUM_OFFSET;
+    memcpy(data + start + frame->checksum_offset, &sum, sizeof sum);
 }
 
 /* Places a frame; if the ring is full, once more after what it holds was sent. */
@@ -264,7 +316,7 @@ static void adopt(struct netif *interface, const struct nic *nic) {
     memcpy(interface->hwaddr, nic->mac, ETH_HWADDR_LEN);
     interface->chksum_flags = NETIF_CHECKSUM_ENABLE_ALL;
     if (nic->tx_checksum) {
-        interface->chksum_flags &= (u16_t)~NETIF_CHECKSUM_GEN_TCP;
+        interface->chksum_flags &= (u16_t)~MAKE_SUMS;
     }
 }
 

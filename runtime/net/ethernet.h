@@ -34,6 +34,9 @@ void net_ethernet_lost(struct net_ethernet *e);
 void net_ethernet_found(struct net_ethernet *e);
 /* Hands one received frame to lwIP. */
 void net_ethernet_input(struct net_ethernet *e, const struct nic_rx_frame *frame);
+/* Packets that we sent ourselves wait for net_ethernet_loop, which hands them to lwIP. */
+bool net_ethernet_loops(void);
+void net_ethernet_loop(void);
 /* Lets go of frames the NIC is done with; true if there were any. */
 bool net_ethernet_reap(struct net_ethernet *e);
 /* Tells the NIC of the frames placed. */

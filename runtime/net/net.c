@@ -1,8 +1,8 @@
 /*
- * net.h. One poll: let go of sent frames; ask batch whether received ones are due and hand them to
- * lwIP, whose callbacks run the app; ask batch whether frames placed are due and kick once for all
- * of them; protocol timers when they are due. An idle poll reads the clock and two words the device
- * writes.
+ * net.h. One poll: let go of sent frames; kick for answers that came since the last; ask batch
+ * whether received ones are due and hand them to lwIP, whose callbacks run the app; ask batch
+ * whether frames placed are due and kick once for all of them; protocol timers when they are due.
+ * An idle poll reads the clock and a few words, two of them the device's.
  *
  * TIME_WAIT: lwIP searches its list of such connections for every SYN and, once its pool is empty,
  * for every new connection. Only the newest TIME_WAIT_KEPT are kept, which bounds that work under
@@ -153,6 +153,10 @@ void net_set_batching(double delay_us, enum nom_kick kick) {
     batch_set(&net.batch, plat_us_to_tsc(delay_us), kick);
 }
 
+void net_answers_later(void) {
+    net.batch.answers_later = true;
+}
+
 void net_await_sent(void) {
     net.ethernet.first_sent_tsc = 0;
 }
@@ -278,7 +282,7 @@ bool net_wait(uint32_t most_us) {
     if (nic->ops->remind(nic)) {
         net.counters.kicks++;
     }
-    if (most_us == 0 || net.batch.tx_held > 0 || !nic->ops->sleep(nic)) {
+    if (most_us == 0 || net.batch.tx_held > 0 || net_ethernet_loops() || !nic->ops->sleep(nic)) {
         plat_wait(0);
         return false;
     }
@@ -304,11 +308,19 @@ bool net_poll(void) {
     struct nic *nic = net.ethernet.nic;
     uint64_t now_tsc = plat_now_tsc();
     bool did = net_ethernet_reap(&net.ethernet);
+    if (batch_answered(&net.batch)) {
+        net_ethernet_kick(&net.ethernet);
+        did = true;
+    }
     uint32_t ready = nic->ops->rx_ready(nic);
     uint32_t due = batch_rx(&net.batch, now_tsc, ready, ready > 0 && net_nothing_to_wait_for());
     if (due > 0) {
         batch_rx_done(&net.batch, now_tsc, due);
         hand_over(due);
+        did = true;
+    }
+    if (net_ethernet_loops()) {
+        net_ethernet_loop();
         did = true;
     }
     if (net.batch.tx_held > 0 &&

@@ -39,6 +39,11 @@ bool net_poll(void);
 void net_set_batching(double delay_us, enum nom_kick kick);
 void net_get_batching(double *delay_us, enum nom_kick *kick);
 
+/* The app answers what it receives not within lwIP's callbacks but after net_poll has returned, and
+ * polls again when it has: what it sends until then leaves at the beginning of that poll. Once,
+ * after net_open. */
+void net_answers_later(void);
+
 /* When the first packet was sent after the last net_await_sent; 0: none was yet. */
 void net_await_sent(void);
 uint64_t net_first_sent_tsc(void);

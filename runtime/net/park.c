@@ -1,14 +1,13 @@
 /*
  * The hash table of park.h. Chains go through pcb->next, which no list of lwIP uses meanwhile.
  *
- *   tcp_active_pcbs --net_park_idle--> a chain --net_park_frame, net_unpark--> tcp_active_pcbs
+ *   tcp_active_pcbs --net_park_idle--> a chain --net_park_packet, net_unpark--> tcp_active_pcbs
  *
  * Invariant: a pcb is in a chain if and only if its flag PARKED is set; its ends do not change.
  * The hash is keyed, so that no peer can choose ports that meet in one chain.
  */
 #include "runtime/net/park.h"
 #include "lwip/priv/tcp_priv.h"
-#include "lwip/prot/ethernet.h"
 #include "lwip/prot/ip4.h"
 #include "lwip/prot/tcp.h"
 #include <string.h>
@@ -80,15 +79,15 @@ void net_unpark(struct tcp_pcb *pcb) {
     bring_back(at);
 }
 
-void net_park_frame(const void *frame, uint32_t bytes) {
-    const unsigned char *data = frame;
+void net_park_packet(const void *packet, uint32_t bytes) {
+    const unsigned char *data = packet;
     struct ip_hdr ip;
     uint16_t ports[2];
-    if (parked == 0 || bytes < SIZEOF_ETH_HDR + IP_HLEN + TCP_HLEN) {
+    if (parked == 0 || bytes < IP_HLEN + TCP_HLEN) {
         return;
     }
-    memcpy(&ip, data + SIZEOF_ETH_HDR, sizeof ip);
-    uint32_t tcp = SIZEOF_ETH_HDR + IPH_HL_BYTES(&ip);
+    memcpy(&ip, data, sizeof ip);
+    uint32_t tcp = IPH_HL_BYTES(&ip);
     if (IPH_V(&ip) != 4 || IPH_PROTO(&ip) != IP_PROTO_TCP || bytes < tcp + TCP_HLEN) {
         return;
     }
@@ -107,4 +106,9 @@ void net_park_frame(const void *frame, uint32_t bytes) {
 
 uint32_t net_parked(void) {
     return parked;
+}
+
+int net_port_ip4_input(struct pbuf *p) {
+    net_park_packet(p->payload, p->len);
+    return 0;
 }

@@ -339,7 +339,7 @@ static void end(void) {
     apply(NULL, &adapt.now);
     pass(MS_NS);
     for (size_t i = 0; i < LWIP_MIN(opened_count, OPENED_MAX); i++)
-        net_park_frame(opened[i], sizeof opened[i]);
+        net_park_packet(opened[i] + ETHERNET, sizeof opened[i] - ETHERNET);
     while (net_parked() > 0) /* opened by a frame that was raw: nhttpd closes it some time */
         pass(1000 * (uint64_t)MS_NS);
     while (tcp_active_pcbs)

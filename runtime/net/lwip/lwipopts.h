@@ -1,7 +1,7 @@
 /*
- * lwIP as nom uses it: raw API, no OS, TCP over IPv4 over Ethernet, ICMP echo. All memory comes
- * from pools that grow as they are used (net/pool.h): structures by memp.c here, packet memory by
- * net/heap.h. The numbers are the most that there can be.
+ * lwIP as nom uses it: raw API, no OS, TCP and UDP over IPv4 over Ethernet, ICMP echo. All memory
+ * comes from pools that grow as they are used (net/pool.h): structures by memp.c here, packet
+ * memory by net/heap.h. The numbers are the most that there can be.
  */
 #ifndef NET_LWIP_LWIPOPTS_H
 #define NET_LWIP_LWIPOPTS_H
@@ -12,7 +12,7 @@
 #define SYS_LIGHTWEIGHT_PROT          0
 #define LWIP_NETCONN                  0
 #define LWIP_SOCKET                   0
-#define LWIP_UDP                      0
+#define LWIP_UDP                      1
 #define LWIP_RAW                      0
 #define LWIP_DHCP                     0
 #define LWIP_IPV6                     0
@@ -20,6 +20,8 @@
 #define IP_REASSEMBLY                 0
 #define IP_FRAG                       0
 #define LWIP_STATS                    0
+#define LWIP_NETIF_LOOPBACK           1 /* to 127.0.0.1 and to our own address; net.c polls it */
+#define SO_REUSE                      1
 #define LWIP_ICMP                     1
 #define LWIP_ARP                      1
 #define ARP_QUEUEING                  1 /* several peers behind one gateway may speak at once */
@@ -42,7 +44,8 @@ void *net_heap_take(size_t bytes);
 void *net_heap_take_zeroed(size_t count, size_t bytes);
 void net_heap_give(void *memory);
 #define MEMP_NUM_TCP_PCB         18000 /* an app's connections, those it refuses, those closing */
-#define MEMP_NUM_TCP_PCB_LISTEN  16
+#define MEMP_NUM_TCP_PCB_LISTEN  128
+#define MEMP_NUM_UDP_PCB         1024
 #define MEMP_NUM_TCP_SEG         16384
 #define MEMP_NUM_PBUF            16384 /* headers of data sent without a copy */
 #define PBUF_POOL_SIZE           0
@@ -67,9 +70,14 @@ void net_heap_give(void *memory);
 #define TCP_SYN_RCVD_TIMEOUT            2000
 #define TCP_FIN_WAIT_TIMEOUT            5000
 #define TCP_MSL                         1000 /* TIME_WAIT 2 s, and net.c keeps only the newest few */
-#define LWIP_TCP_KEEPALIVE              0
+#define LWIP_TCP_KEEPALIVE              1
 #define LWIP_HOOK_TCP_ISN(local, local_port, remote, remote_port)                                  \
     net_port_isn(ip4_addr_get_u32(local), local_port, ip4_addr_get_u32(remote), remote_port)
+
+/* Before lwIP looks at a packet (net/park.h). */
+struct pbuf;
+int net_port_ip4_input(struct pbuf *p);
+#define LWIP_HOOK_IP4_INPUT(p, interface) net_port_ip4_input(p)
 
 /* The NIC sums what it sends; a received frame is summed here only if the NIC did not. */
 #define LWIP_CHECKSUM_CTRL_PER_NETIF 1

@@ -6,6 +6,7 @@
 #include "lwip/etharp.h"
 #include "lwip/pbuf.h"
 #include "lwip/priv/tcp_priv.h"
+#include "lwip/udp.h"
 #include "runtime/net/lwip/memp.h"
 #include "runtime/net/pool.h"
 
