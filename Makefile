@@ -285,6 +285,19 @@ $(BUILD)/tests/memory/%: $(BUILD)/memory/tests/memory/%.o $(MEMORY_HELP_OBJ) $(B
 	@mkdir -p $(@D)
 	$(CC) $(HOST_LDFLAGS) $^ -lm -lcmocka -o $@
 
+# The calls of ported programs, with a test in the program's place.
+POSIX_SRC := $(filter-out %/main.c,$(wildcard runtime/posix/*.c))
+POSIX_TEST_SRC := $(wildcard tests/memory/posix/test_*.c)
+POSIX_HELP_SRC := $(filter-out $(POSIX_TEST_SRC),$(wildcard tests/memory/posix/*.c))
+POSIX_TESTS := $(POSIX_TEST_SRC:tests/memory/posix/%.c=$(BUILD)/tests/memory/posix/%)
+tests: $(POSIX_TESTS)
+$(BUILD)/libposix-memory.a: $(POSIX_SRC:%.c=$(BUILD)/memory/%.o)
+	@rm -f $@
+	ar rcs $@ $^
+$(POSIX_TESTS): $(BUILD)/tests/memory/%: $(BUILD)/memory/tests/memory/%.o $(POSIX_HELP_SRC:%.c=$(BUILD)/memory/%.o) $(MEMORY_HELP_OBJ) $(BUILD)/memory/peer.o $(BUILD)/libposix-memory.a $(BUILD)/libmemory.a
+	@mkdir -p $(@D)
+	$(CC) $(HOST_LDFLAGS) $^ -lm -lcmocka -o $@
+
 # Programs that tests of the command line use: a database to read, a control port to talk to.
 $(BUILD)/tests/cli/%: $(BUILD)/host/tests/cli/%.o $(BUILD)/libparts.a $(BUILD)/libhost.a
 	@mkdir -p $(@D)

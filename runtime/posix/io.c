@@ -4,6 +4,7 @@
  */
 #include "runtime/posix/calls.h"
 #include "runtime/posix/posix.h"
+#include "runtime/posix/socket.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -100,7 +101,7 @@ static long transfer_parts(long descriptor, const struct iovec *parts, long coun
     if (posix_parts_bytes(parts, (int)count) == 0)
         return 0;
     return (write ? posix_write_parts : posix_read_parts)(f, parts, (int)count, offset, false,
-                                                          POSIX_FOREVER);
+                                                          posix_socket_deadline(f, write));
 }
 
 /* ---- the calls ---- */

@@ -84,6 +84,7 @@ int plat_main(int argc, char **argv) {
     if (posix_memory_start() != 0 || posix_files_start() != 0 || posix_threads_start() != 0)
         return STATUS_FAILED;
     posix_wait_start();
+    net_answers_later();
     /* The program's own arguments, behind the "--", with its name in front of them. */
     int rest = argc - options;
     if (rest < 1) /* no "--" */

@@ -44,6 +44,8 @@ struct posix_kind {
     long (*control)(struct posix_file *f, unsigned long request, void *argument); /* ioctl */
     /* The last reference is gone; frees f. */
     void (*close)(struct posix_file *f);
+    /* What it does beyond that as a socket (socket.h). NULL: it is none. */
+    const struct posix_socket_calls *socket;
 };
 
 struct posix_watch;
@@ -110,8 +112,8 @@ struct posix_waiter {
 long posix_block(struct posix_waiter *w, uint64_t deadline_tsc);
 void posix_wake(struct posix_waiter *w);
 /* One turn without waiting: whoever is ready runs, sockets send what they hold, the network is
- * polled, timers run, signals are delivered. */
-void posix_turn(void);
+ * polled, timers run, signals are delivered. True if a handler of a signal has run. */
+bool posix_turn(void);
 /* Others that are ready run first. */
 void posix_yield(void);
 /* Deadlines: now plus an interval, without overflow; of a struct timespec (relative) or NULL
@@ -144,8 +146,7 @@ int posix_files_start(void);   /* descriptors 0, 1 and 2 are the console */
 int posix_memory_start(void);  /* address space for what programs map */
 int posix_threads_start(void); /* the caller is the program's first thread */
 
-/* Sockets: called each turn before the network is polled, to send what was written since; true
- * while there is a connection that the next millisecond must look at. */
+/* Sockets: called each turn before the network is polled, to send what was written since. */
 void posix_sockets_flush(void);
 void posix_sockets_tick(void);       /* each millisecond or so */
 uint32_t posix_sockets_active(void); /* connections that moved since the last call: the load */

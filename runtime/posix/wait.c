@@ -100,13 +100,13 @@ void posix_yield(void) {
     posix_thread_pointer = pointer;
 }
 
-void posix_turn(void) {
+bool posix_turn(void) {
     if (thread_others())
         posix_yield();
     turn(0);
     if (thread_others())
         posix_yield();
-    posix_signals_deliver();
+    return posix_signals_deliver();
 }
 
 long posix_block(struct posix_waiter *w, uint64_t deadline_tsc) {

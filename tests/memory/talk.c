@@ -40,10 +40,14 @@ static bool is_open(void *context) {
     return t->connected || t->failed;
 }
 
-void talk_open(struct talk *t, uint16_t port) {
+void talk_start(struct talk *t, uint16_t port) {
     *t = (struct talk){0};
     t->stream = client_connect(port, &calls, t);
     WORLD_CHECK(t->stream);
+}
+
+void talk_open(struct talk *t, uint16_t port) {
+    talk_start(t, port);
     world_until(is_open, t, 1000000);
 }
 

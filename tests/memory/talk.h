@@ -20,6 +20,8 @@ struct talk {
 
 /* Opens a stream to the port and waits until it is connected, refused, or a second has passed. */
 void talk_open(struct talk *t, uint16_t port);
+/* The same without waiting. */
+void talk_start(struct talk *t, uint16_t port);
 /* The stack must take it whole. */
 void talk_say(struct talk *t, const void *data, size_t bytes);
 /* Forgets what was heard. */
