@@ -171,6 +171,18 @@ $(BUILD)/tests/unit/test_thread: $(BUILD)/hosted/tests/unit/test_thread.o $(BUIL
 	@mkdir -p $(@D)
 	$(CC) $(HOST_LDFLAGS) $^ -lm -lcmocka -o $@
 
+# Programs of the hosted floor that call what a ported program's C library calls, without a network:
+# tests/posix/world.c.
+POSIX_SRC := $(filter-out %/main.c,$(wildcard runtime/posix/*.c))
+POSIX_TESTS := $(patsubst tests/posix/%.c,$(BUILD)/tests/posix/%,$(wildcard tests/posix/test_*.c))
+tests: $(POSIX_TESTS)
+$(BUILD)/libposix-hosted.a: $(POSIX_SRC:%.c=$(BUILD)/hosted/%.o)
+	@rm -f $@
+	ar rcs $@ $^
+$(BUILD)/tests/posix/%: $(BUILD)/hosted/tests/posix/%.o $(BUILD)/hosted/tests/posix/world.o $(BUILD)/libposix-hosted.a $(BUILD)/libhosted.a
+	@mkdir -p $(@D)
+	$(CC) $(HOST_LDFLAGS) $^ -lm -lcmocka -o $@
+
 $(BUILD)/hosted/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	$(CC) $(HOSTED_CFLAGS) -c $< -o $@
