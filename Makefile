@@ -171,6 +171,17 @@ $(BUILD)/tests/unit/test_thread: $(BUILD)/hosted/tests/unit/test_thread.o $(BUIL
 	@mkdir -p $(@D)
 	$(CC) $(HOST_LDFLAGS) $^ -lm -lcmocka -o $@
 
+# Programs of the hosted floor that call what a ported program's C library calls, without a network:
+# tests/posix/world.c.
+POSIX_PARTS := $(filter-out %/main.c,$(wildcard runtime/posix/*.c))
+tests: $(patsubst tests/posix/%.c,$(BUILD)/tests/posix/%,$(wildcard tests/posix/test_*.c))
+$(BUILD)/libposix-hosted.a: $(POSIX_PARTS:%.c=$(BUILD)/hosted/%.o)
+	@rm -f $@
+	ar rcs $@ $^
+$(BUILD)/tests/posix/%: $(BUILD)/hosted/tests/posix/%.o $(BUILD)/hosted/tests/posix/world.o $(BUILD)/libposix-hosted.a $(BUILD)/libhosted.a
+	@mkdir -p $(@D)
+	$(CC) $(HOST_LDFLAGS) $^ -lm -lcmocka -o $@
+
 $(BUILD)/hosted/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	$(CC) $(HOSTED_CFLAGS) -c $< -o $@
@@ -286,12 +297,11 @@ $(BUILD)/tests/memory/%: $(BUILD)/memory/tests/memory/%.o $(MEMORY_HELP_OBJ) $(B
 	$(CC) $(HOST_LDFLAGS) $^ -lm -lcmocka -o $@
 
 # The calls of ported programs, with a test in the program's place.
-POSIX_SRC := $(filter-out %/main.c,$(wildcard runtime/posix/*.c))
 POSIX_TEST_SRC := $(wildcard tests/memory/posix/test_*.c)
 POSIX_HELP_SRC := $(filter-out $(POSIX_TEST_SRC),$(wildcard tests/memory/posix/*.c))
 POSIX_TESTS := $(POSIX_TEST_SRC:tests/memory/posix/%.c=$(BUILD)/tests/memory/posix/%)
 tests: $(POSIX_TESTS)
-$(BUILD)/libposix-memory.a: $(POSIX_SRC:%.c=$(BUILD)/memory/%.o)
+$(BUILD)/libposix-memory.a: $(POSIX_PARTS:%.c=$(BUILD)/memory/%.o)
 	@rm -f $@
 	ar rcs $@ $^
 $(POSIX_TESTS): $(BUILD)/tests/memory/%: $(BUILD)/memory/tests/memory/%.o $(POSIX_HELP_SRC:%.c=$(BUILD)/memory/%.o) $(MEMORY_HELP_OBJ) $(BUILD)/memory/peer.o $(BUILD)/libposix-memory.a $(BUILD)/libmemory.a

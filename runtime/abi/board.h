@@ -14,7 +14,7 @@
 #include <stdint.h>
 
 #define NOM_BOARD_MAGIC         0x6472616f626d6f6eULL /* "nomboard" */
-#define NOM_BOARD_VERSION       2u
+#define NOM_BOARD_VERSION       3u
 #define NOM_BOARD_RESOURCES_MAX 64u
 
 /* What the kernel did since boot: proof of K4 and K14. */
@@ -53,6 +53,8 @@ struct nom_board {
     uint64_t generation; /* changes of resources and apps, so far */
     uint64_t tsc_hz;
     uint64_t entry_tsc;         /* at the kernel's first instruction */
+    uint64_t entry_wall_ns;     /* since the start of 1970 (UTC), by a clock that counts seconds; 0:
+                                   the machine has none */
     uint64_t memory_bytes;      /* usable memory of the machine */
     uint64_t memory_free_bytes; /* not granted to an app */
     uint32_t cores;

@@ -20,7 +20,7 @@ static struct {
     uint64_t poll_tsc; /* adapt.now.poll_us */
     uint64_t tick_tsc, next_tick_tsc, window_tsc, busy_tsc;
     uint64_t board_generation; /* at which a NIC was last looked for */
-    uint64_t sleeps;
+    uint64_t sleeps, slept_tsc;
     uint32_t load;
     bool had_nic, lost_nic;
 } loop;
@@ -152,8 +152,10 @@ static void sleep_until_due(uint64_t now_tsc, uint64_t until_tsc) {
     uint64_t most_us = loop.app->waits && loop.app->waits() ? TICK_US : SLEEP_US_MAX;
     most_us = sooner_us(most_us, loop.market.next_tsc, now_tsc);
     most_us = sooner_us(most_us, until_tsc, now_tsc);
-    if (most_us > 0 && net_wait((uint32_t)most_us))
+    if (most_us > 0 && net_wait((uint32_t)most_us)) {
         loop.sleeps++;
+        loop.slept_tsc += plat_now_tsc() - now_tsc;
+    }
 }
 
 bool app_turn(uint64_t until_tsc) {
@@ -166,6 +168,10 @@ bool app_turn(uint64_t until_tsc) {
     else if (until_tsc != 0 && now_tsc - loop.busy_tsc >= loop.poll_tsc)
         sleep_until_due(now_tsc, until_tsc);
     return !plat_asked_to_end();
+}
+
+uint64_t app_slept_tsc(void) {
+    return loop.slept_tsc;
 }
 
 bool app_lost_nic(void) {

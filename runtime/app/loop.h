@@ -39,5 +39,7 @@ void app_describe(uint16_t port, char *text, size_t bytes);
  * once the app is to end: the floor asks for it, or (app_lost_nic) there is no network any more. */
 bool app_turn(uint64_t until_tsc);
 bool app_lost_nic(void);
+/* How much time it slept so far, in ticks of the TSC. */
+uint64_t app_slept_tsc(void);
 
 #endif

@@ -28,13 +28,19 @@ static void step(void) {
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
 }
 
-void nk_board_start(uint64_t tsc_hz, uint32_t ring0_ps_per_iteration, uint32_t cores,
-                    uint32_t syscall_entry) {
+static uint64_t entry_wall_ns(uint64_t tsc_hz, uint64_t wall_s) {
+    uint64_t since_ms = (nk_tsc() - nk_entry_tsc) / (tsc_hz / 1000);
+    return wall_s ? wall_s * 1000000000 - since_ms * 1000000 : 0;
+}
+
+void nk_board_start(uint64_t tsc_hz, uint64_t wall_s, uint32_t ring0_ps_per_iteration,
+                    uint32_t cores, uint32_t syscall_entry) {
     step();
     board->magic = NOM_BOARD_MAGIC;
     board->version = NOM_BOARD_VERSION;
     board->tsc_hz = tsc_hz;
     board->entry_tsc = nk_entry_tsc;
+    board->entry_wall_ns = entry_wall_ns(tsc_hz, wall_s);
     board->ring0_ps_per_iteration = ring0_ps_per_iteration;
     board->cores = cores;
     board->syscall_entry = syscall_entry;

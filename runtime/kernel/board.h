@@ -21,9 +21,9 @@ enum nk_count {
     NK_COUNT_DMA_FAULTS,
 };
 
-/* Everything about the machine is known by then. */
-void nk_board_start(uint64_t tsc_hz, uint32_t ring0_ps_per_iteration, uint32_t cores,
-                    uint32_t syscall_entry);
+/* Everything about the machine is known by then. wall_s: of now (wall.h). */
+void nk_board_start(uint64_t tsc_hz, uint64_t wall_s, uint32_t ring0_ps_per_iteration,
+                    uint32_t cores, uint32_t syscall_entry);
 
 /*
  * Adds a resource; its id, or 0 if the board is full. The first at a place has that place, from 1,

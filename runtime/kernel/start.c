@@ -19,6 +19,7 @@
 #include "schedule.h"
 #include "syscall.h"
 #include "trap.h"
+#include "wall.h"
 #include "worker.h"
 
 void nk_start(uint64_t start_info);
@@ -54,7 +55,7 @@ void nk_start(uint64_t start_info) {
     uint32_t entry = nk_worker_probe();
     nk_syscall_start(entry);
     nk_core_start_others(tsc_hz);
-    nk_board_start(tsc_hz, ring0_ps, nk_core_count, entry);
+    nk_board_start(tsc_hz, nk_wall_s(), ring0_ps, nk_core_count, entry);
     nk_line("clock %u Hz (%s), calls by %s", tsc_hz, source,
             entry == NOM_ENTRY_SYSCALL ? "syscall" : "fault");
     list();

@@ -20,6 +20,9 @@ extern uint64_t plat_tsc_hz;
 uint64_t plat_now_us(void);
 uint64_t plat_tsc_to_ns(uint64_t tsc);
 uint64_t plat_us_to_tsc(double us);
+/* Nanoseconds since the start of 1970 (UTC), as the machine's clock has it: to a second, on a
+ * guest. 0: it has none. */
+uint64_t plat_wall_ns(void);
 
 /* Memory that devices may reach: zeroed, physically contiguous, never given back; aligned to 4096
  * bytes, and to its size where that is a power of two, up to 65536. NULL where there is none left;
@@ -78,6 +81,9 @@ uint64_t plat_entropy(void);
 
 /* One line to the console; printf-like, newline added, cut at 1,000 characters. Control plane. */
 void plat_log(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* Prints a line, its end included, in one piece: at most so many bytes, whatever they are. */
+#define PLAT_PRINT_MAX 1000u
+void plat_print(const char *line, size_t bytes);
 /* Ends the app; 0 is success, at most NOM_EXIT_STATUS_MAX. */
 _Noreturn void plat_exit(int status);
 

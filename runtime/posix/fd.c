@@ -191,7 +191,10 @@ long posix_wait_ready(struct posix_file *f, uint32_t events, uint64_t deadline_t
         return 0;
     posix_file_keep(f);
     posix_watch_add(&r.watch, f);
-    long result = posix_block(&r.waiter, deadline_tsc);
+    long result;
+    do
+        result = posix_block(&r.waiter, deadline_tsc);
+    while (result == -EINTR && posix_signals_restart());
     posix_watch_remove(&r.watch);
     posix_file_drop(f);
     return result;

@@ -138,6 +138,14 @@ void posix_timer_clear(struct posix_timer *t);
 void posix_signal(int number);
 /* Runs handlers of signals that are pending and not blocked; true if any has run. */
 bool posix_signals_deliver(void);
+/* After a wait that ended with -EINTR: whether calls that restart go on (SA_RESTART of every
+ * handler that ran). Those that wait for a time or for several files never do. */
+bool posix_signals_restart(void);
+/* The running thread's blocked signals (bit n - 1 is signal n) from now on; those before. What is
+ * pending then runs at the next wait. */
+uint64_t posix_signals_block(uint64_t blocked);
+/* SIGPIPE to the running thread; -EPIPE. */
+long posix_broken_pipe(void);
 
 /* ---- parts, as main.c starts them ---- */
 
@@ -157,7 +165,8 @@ void posix_sockets_statistics(struct nom_statistics *out);
 /* The program listens for the first time, at that TCP port: says that the app is ready. */
 void posix_app_ready(uint16_t port);
 
-/* A call that is not there, counted by name; prints each once, and the list when the app ends. */
+/* Calls that are not there (posix_sys_missing) are counted by name, each printed at its first use;
+ * this prints them all with their counts, as the app ends. */
 void posix_missing_print(void);
 /* Ends the app: what the program printed without a newline goes out first. */
 _Noreturn void posix_exit(int status);

@@ -29,6 +29,7 @@ struct posix_thread {
     void *argument, *pointer;
     int tid;
     int *clear_tid;
+    struct posix_thread_signals signals;
     void *unmap;
     unsigned long unmap_bytes;
     struct posix_thread *next, *before; /* of all, and of those that are spare */
@@ -163,6 +164,13 @@ static struct posix_thread *self(void) {
     return t ? t : &first;
 }
 
+struct posix_thread_signals *posix_thread_signals(long tid) {
+    struct posix_thread *t = tid == 0 ? self() : all;
+    while (t && tid != 0 && t->tid != tid)
+        t = t->next;
+    return t ? &t->signals : NULL;
+}
+
 void posix_threads_each(void (*visit)(struct thread *t)) {
     for (struct posix_thread *t = all; t; t = t->next)
         visit(t->thread);
@@ -218,6 +226,7 @@ long posix_thread_start(int (*function)(void *argument), void *argument, void *s
                                .argument = argument,
                                .pointer = thread_pointer,
                                .tid = ++last_tid,
+                               .signals = {.blocked = self()->signals.blocked},
                                .clear_tid = clear_tid};
     uintptr_t top = (uintptr_t)stack_top & ~(uintptr_t)15;
     t->thread = thread_create_on(begin, t, stack_bottom, (void *)top, ended);

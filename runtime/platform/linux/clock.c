@@ -1,6 +1,7 @@
 /*
- * The frequency of the TSC: the median of several short readings against the kernel's raw clock,
- * for on a busy machine a single one may be far off, and would silently rescale every delay.
+ * The date is the kernel's. The frequency of the TSC: the median of several short readings against
+ * the kernel's raw clock, for on a busy machine a single one may be far off, and would silently
+ * rescale every delay.
  */
 #include "floor.h"
 #include "runtime/platform/platform.h"
@@ -56,6 +57,11 @@ static uint64_t read_hz(void) {
 static int compare(const void *a, const void *b) {
     const uint64_t *x = a, *y = b;
     return (*x > *y) - (*x < *y);
+}
+
+uint64_t plat_wall_ns(void) {
+    struct timespec t;
+    return clock_gettime(CLOCK_REALTIME, &t) == 0 ? (uint64_t)(t.tv_sec * NS_PER_S + t.tv_nsec) : 0;
 }
 
 uint64_t plat_clock_measure_hz(void) {

@@ -36,6 +36,10 @@ const struct nom_board *plat_board(void) {
     return &board;
 }
 
+uint64_t plat_wall_ns(void) {
+    return MEMORY_FIRST_WALL_NS + plat_tsc_to_ns(memory_now_tsc - MEMORY_FIRST_TSC);
+}
+
 const struct nom_prices *plat_prices(void) {
     return &prices;
 }

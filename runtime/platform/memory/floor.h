@@ -15,11 +15,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define MEMORY_TSC_HZ     UINT64_C(1000000000)
-#define MEMORY_FIRST_TSC  UINT64_C(1000000000)     /* where the clock stands at first */
-#define MEMORY_LOG_MAX    16384u                   /* bytes of log kept, the first ones */
-#define MEMORY_DMA_OFFSET UINT64_C(0x100000000000) /* device's address less the program's */
-#define MEMORY_DMA_SPANS  2048u                    /* pieces plat_dma_alloc gives at most */
+#define MEMORY_TSC_HZ        UINT64_C(1000000000)
+#define MEMORY_FIRST_TSC     UINT64_C(1000000000)          /* where the clock stands at first */
+#define MEMORY_FIRST_WALL_NS UINT64_C(1000000000000000000) /* and the date then */
+#define MEMORY_LOG_MAX       16384u                        /* bytes of log kept, the first ones */
+#define MEMORY_DMA_OFFSET    UINT64_C(0x100000000000)      /* device's address less the program's */
+#define MEMORY_DMA_SPANS     2048u                         /* pieces plat_dma_alloc gives at most */
 
 struct memory_file {
     const char *path; /* as packed: "www/index.html" */

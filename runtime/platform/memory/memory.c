@@ -8,8 +8,10 @@
 #include "runtime/platform/shared/shared.h"
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
-#define PAGE_BYTES 4096u
+#define PAGE_BYTES          4096u
+#define RESERVE_BYTES_LARGE (UINT64_C(1) << 20)
 
 static struct span { uint64_t address, bytes; } spans[MEMORY_DMA_SPANS]; /* by address */
 static unsigned span_count;
@@ -51,9 +53,15 @@ size_t plat_memory_share(void) {
     return bytes_left;
 }
 
-/* Without the pages that are never there: those of the heap have their own guards. */
+/* Without the pages that are never there: those of the heap have their own guards. What no heap
+ * would be asked for is address space of the system's. */
 void *plat_reserve(size_t bytes) {
     size_t whole = (bytes + PAGE_BYTES - 1) & ~(size_t)(PAGE_BYTES - 1);
+    if (bytes >= RESERVE_BYTES_LARGE) {
+        void *map = mmap(NULL, whole, PROT_READ | PROT_WRITE,
+                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        return map == MAP_FAILED ? NULL : map;
+    }
     void *p = bytes > 0 && bytes <= SIZE_MAX - PAGE_BYTES ? aligned_alloc(PAGE_BYTES, whole) : NULL;
     return p ? memset(p, 0, whole) : NULL;
 }

@@ -44,6 +44,11 @@ const struct nom_board *plat_board(void) {
     return board;
 }
 
+uint64_t plat_wall_ns(void) {
+    uint64_t entry_ns = board->entry_wall_ns;
+    return entry_ns ? entry_ns + plat_tsc_to_ns(plat_now_tsc() - board->entry_tsc) : 0;
+}
+
 const struct nom_prices *plat_prices(void) {
     return prices;
 }

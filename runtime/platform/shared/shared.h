@@ -20,7 +20,4 @@ static inline size_t plat_dma_alignment(size_t bytes) {
     return power_of_two && bytes > 4096 ? (bytes < 65536 ? bytes : 65536) : 4096;
 }
 
-/* Given by each floor, for plat_log: prints a line, its end included, in one piece. */
-void plat_print(const char *line, size_t bytes);
-
 #endif
