@@ -17,10 +17,14 @@ static void look(struct posix_stream *s) {
     if (silent == (ip_get_option(s->pcb, SOF_KEEPALIVE) != 0))
         return;
     net_unpark(s->pcb);
-    if (silent)
-        ip_set_option(s->pcb, SOF_KEEPALIVE);
-    else
+    if (!silent) {
         ip_reset_option(s->pcb, SOF_KEEPALIVE);
+        return;
+    }
+    ip_set_option(s->pcb, SOF_KEEPALIVE);
+    /* Who was silent for longer has all its probes before it yet. */
+    s->pcb->tmr = tcp_ticks - s->keep_idle_s * TICKS_PER_S;
+    s->pcb->keep_cnt_sent = 0;
 }
 
 /* Who was looked at goes to the end of the list. */

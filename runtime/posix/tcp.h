@@ -66,10 +66,20 @@ struct tcp_pcb *posix_stream_release(struct posix_stream *s);
 /* It is connected: addresses are noted, it counts. */
 void posix_stream_opened(struct posix_stream *s);
 uint32_t posix_stream_ready(struct posix_stream *s);
-long posix_stream_send(struct posix_stream *s, const struct iovec *parts, int count, int flags);
-long posix_stream_receive(struct posix_stream *s, const struct iovec *parts, int count, int flags);
 /* What both ends have closed is left to lwIP. */
 void posix_stream_part(struct posix_stream *s);
+
+/* tcp_data.c. Room enough that a writer is worth waking; a chain that came; reading and writing,
+ * with MSG_*. */
+static inline bool posix_stream_has_room(const struct tcp_pcb *pcb) {
+    return tcp_sndbuf(pcb) > TCP_SNDLOWAT && tcp_sndqueuelen(pcb) < TCP_SNDQUEUELOWAT;
+}
+void posix_stream_append(struct posix_stream *s, struct pbuf *p);
+void posix_stream_drop_unread(struct posix_stream *s);
+long posix_stream_send(struct posix_stream *s, const struct iovec *parts, int count, int flags);
+long posix_stream_receive(struct posix_stream *s, const struct iovec *parts, int count, int flags);
+long posix_stream_read(struct posix_file *f, const struct iovec *parts, int count, int64_t offset);
+long posix_stream_write(struct posix_file *f, const struct iovec *parts, int count, int64_t offset);
 /* Each millisecond: those that found no packet memory to write into hear that there may be some. */
 void posix_streams_feed(void);
 

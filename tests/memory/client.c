@@ -4,6 +4,7 @@
  */
 #include "tests/memory/client.h"
 #include "lwip/tcp.h"
+#include "lwip/udp.h"
 #include "runtime/net/net.h"
 #include "runtime/platform/memory/floor.h"
 
@@ -179,4 +180,46 @@ void client_abort(struct client_stream *s) {
     struct tcp_pcb *pcb = s->pcb;
     forget(s);
     tcp_abort(pcb);
+}
+
+/* ---- datagrams ---- */
+
+static void (*datagram_received)(uint16_t port, const void *data, size_t bytes);
+
+static void on_datagram(void *arg, struct udp_pcb *pcb, struct pbuf *p, const ip_addr_t *from,
+                        u16_t port) {
+    (void)arg;
+    (void)from;
+    (void)port;
+    if (datagram_received)
+        datagram_received(pcb->local_port, p->payload, p->len);
+    pbuf_free(p);
+}
+
+void client_datagrams(void (*received)(uint16_t port, const void *data, size_t bytes)) {
+    datagram_received = received;
+}
+
+static struct udp_pcb *datagrams_from(uint16_t port) {
+    struct udp_pcb *pcb = udp_pcbs;
+    while (pcb && pcb->local_port != port)
+        pcb = pcb->next;
+    if (pcb)
+        return pcb;
+    pcb = udp_new();
+    if (!pcb || udp_bind(pcb, IP_ADDR_ANY, port) != ERR_OK)
+        return NULL;
+    udp_recv(pcb, on_datagram, NULL);
+    return pcb;
+}
+
+bool client_datagram(uint16_t from, uint16_t to, const void *data, size_t bytes) {
+    struct udp_pcb *pcb = datagrams_from(from);
+    struct pbuf *p = pcb ? pbuf_alloc(PBUF_TRANSPORT, (u16_t)bytes, PBUF_RAM) : NULL;
+    if (!p)
+        return false;
+    bool sent = pbuf_take(p, data, (u16_t)bytes) == ERR_OK &&
+                udp_sendto(pcb, p, &server_address, to) == ERR_OK;
+    pbuf_free(p);
+    return sent;
 }

@@ -46,4 +46,9 @@ void client_end(struct client_stream *s);
 /* Resets it and forgets the stream. Not from within one of its calls. */
 void client_abort(struct client_stream *s);
 
+/* A datagram from that port to the server's; false if it was not sent. */
+bool client_datagram(uint16_t from, uint16_t to, const void *data, size_t bytes);
+/* What comes for a port from which one was sent, until the next call; NULL: it is dropped. */
+void client_datagrams(void (*received)(uint16_t port, const void *data, size_t bytes));
+
 #endif

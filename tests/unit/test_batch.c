@@ -64,6 +64,44 @@ static void strict_age_does_not_grow_without_end(void **state) {
     assert_in_range(b.rx_hold_max_tsc, 80 - 10, 160);
 }
 
+static void answers_leave_at_the_next_poll(void **state) {
+    (void)state;
+    struct batch b = batch_of(1000, NOM_KICK_NATURAL);
+    b.answers_later = true;
+    assert_false(batch_answered(&b));
+    assert_int_equal(batch_rx(&b, 10000, 2, false), 0);
+    assert_int_equal(batch_rx(&b, 11000, 2, false), 2);
+    batch_rx_done(&b, 11000, 2);
+    batch_tx_placed(&b, 11000);
+    assert_false(batch_tx(&b, 11000, true, false)); /* the hand-over's end: more may come */
+    batch_tx_placed(&b, 11500);
+    assert_true(batch_tx(&b, 11500, false, true)); /* but for want of room */
+    assert_true(batch_answered(&b));
+    batch_tx_done(&b, 11600);
+    assert_int_equal(b.tx_hold_max_tsc, 600);
+    /* What is no answer waits for itself. */
+    assert_int_equal(batch_rx(&b, 11600, 0, false), 0);
+    batch_tx_placed(&b, 12000);
+    assert_false(batch_answered(&b));
+    assert_false(batch_tx(&b, 12999, false, false));
+    assert_true(batch_tx(&b, 13000, false, false));
+}
+
+static void answers_of_natural_wait_for_each_other(void **state) {
+    (void)state;
+    struct batch b = batch_of(0, NOM_KICK_NATURAL);
+    b.answers_later = true;
+    assert_int_equal(batch_rx(&b, 100, 3, false), 3);
+    batch_rx_done(&b, 100, 3);
+    for (uint32_t i = 0; i < TX_LIMIT; i++) {
+        assert_false(batch_tx(&b, 100, true, false));
+        batch_tx_placed(&b, 100);
+    }
+    assert_true(batch_tx(&b, 100, false, false)); /* so many are enough */
+    batch_tx_done(&b, 100);
+    assert_false(batch_answered(&b)); /* all has left */
+}
+
 static void waits_for_the_oldest(void **state) {
     (void)state;
     struct batch b = batch_of(1000, NOM_KICK_NATURAL);
@@ -276,6 +314,8 @@ int main(void) {
         cmocka_unit_test(natural_hands_over_all),
         cmocka_unit_test(strict_hands_over_one),
         cmocka_unit_test(strict_age_does_not_grow_without_end),
+        cmocka_unit_test(answers_leave_at_the_next_poll),
+        cmocka_unit_test(answers_of_natural_wait_for_each_other),
         cmocka_unit_test(waits_for_the_oldest),
         cmocka_unit_test(rest_keeps_its_age),
         cmocka_unit_test(full_or_nothing_to_wait_for),

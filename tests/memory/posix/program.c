@@ -46,10 +46,17 @@ static struct app app = {.name = "test",
                          .serving = posix_sockets_serve,
                          .statistics = posix_sockets_statistics};
 
+/* What was received is answered before the world goes on: a program takes no time. */
 static bool turn(void *context) {
+    static uint64_t batches;
+    uint64_t now = world_counters().rx_batches;
     (void)context;
     WORLD_CHECK(plat_now_us() < program.give_up_us);
-    world_step();
+    if (now == batches)
+        world_step();
+    else
+        memory_now_tsc += WORLD_POLL_NS;
+    batches = now;
     return false;
 }
 
