@@ -138,7 +138,7 @@ static size_t put_all(struct posix_stream *s, const struct iovec *parts, int cou
 
 static long broken(int flags) {
     if (!(flags & MSG_NOSIGNAL))
-        posix_signal(SIGPIPE);
+        return posix_broken_pipe();
     return -EPIPE;
 }
 

@@ -5,39 +5,23 @@
 #include "runtime/lib/thread.h"
 #include "runtime/net/net.h"
 #include "runtime/platform/platform.h"
+#include "runtime/posix/actions.h"
 #include "runtime/posix/wait.h"
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
 struct program program;
 const char *posix_name = "test";
 
-void posix_signal(int number) {
+static void count(int number) {
     program.signals++;
     program.signal = number;
-}
-
-bool posix_signals_deliver(void) {
-    return false;
-}
-
-void posix_exit(int status) {
-    (void)status;
-    WORLD_CHECK(!"the program ends");
-    __builtin_unreachable();
 }
 
 void posix_app_ready(uint16_t port) {
     if (program.ready_port == 0)
         program.ready_port = port;
-}
-
-long posix_sys_rt_sigprocmask(long how, long set, long before, long bytes) {
-    (void)how;
-    (void)set;
-    (void)before;
-    (void)bytes;
-    return 0;
 }
 
 static struct app app = {.name = "test",
@@ -71,8 +55,9 @@ void program_start(struct world_settings s) {
     WORLD_CHECK(app_option_set(&o, "--ip", "10.0.0.2/24") == APP_OPTION_TAKEN);
     WORLD_CHECK(app_option_set(&o, "--delay-us", delay) == APP_OPTION_TAKEN);
     WORLD_CHECK(app_open(&app, &o, why, sizeof why) == 0);
-    WORLD_CHECK(thread_start() == 0);
+    WORLD_CHECK(posix_threads_start() == 0);
     posix_wait_start();
+    posix_action_set(SIGPIPE, (struct posix_action){.handler = count});
     net_answers_later();
     program.give_up_us = plat_now_us() + 3600 * SECOND_US;
 }

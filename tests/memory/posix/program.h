@@ -1,7 +1,6 @@
 /*
  * A program on the calls of posix, at the world's server end (10.0.0.2): the test's body is its
- * first thread. The world goes on whenever the program waits or makes a turn. Signals are counted,
- * not delivered.
+ * first thread. The world goes on whenever the program waits or makes a turn.
  */
 #ifndef TESTS_MEMORY_POSIX_PROGRAM_H
 #define TESTS_MEMORY_POSIX_PROGRAM_H
@@ -20,7 +19,7 @@
 #define PORT      7000
 
 struct program {
-    unsigned signals;    /* sent by posix_signal */
+    unsigned signals;    /* SIGPIPE, as a handler counts it */
     int signal;          /* the last */
     uint16_t ready_port; /* as posix_app_ready was told */
     uint64_t give_up_us; /* the world's time at which a test has hung */
