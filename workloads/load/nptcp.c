@@ -1,23 +1,25 @@
 /*
  * NPtcp runs twice: once as it is, which warms up and tells how long a message takes, and once with
- * a number of messages that should fill the recorded time. Its output file is its standard output:
- * so nothing is left behind, whatever is killed.
+ * a number of messages that should fill the recorded time. Its output file has no name and is its
+ * standard input: so nothing is left behind, whatever is killed.
  */
 #include "workloads/load/nptcp.h"
 #include "workloads/load/outside.h"
 #include <arpa/inet.h>
+#include <errno.h>
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <time.h>
+#include <unistd.h>
 
 #define TRIALS        3 /* of each size; the best is what it reports */
 #define REPEATS_MIN   5.0
 #define REPEATS_MAX   1e8
 #define GRACE_SECONDS 10.0 /* for it to begin, to try 100 messages, and to print */
 #define SLOWER_MAX    5.0  /* a recorded run may take so many times what it should */
-#define RETRY_US      50000
+#define RETRY_NS      50000000
 
 bool nptcp_can(const struct load_config *c) {
     return c->connections == 1 && c->requests_max == 0 && c->message_bytes >= 1 &&
@@ -38,8 +40,8 @@ static int run_once(const struct load_config *config, double repeats, double sec
     snprintf(port, sizeof port, "%u", ntohs(config->server.sin_port));
     snprintf(bytes, sizeof bytes, "%u", config->message_bytes);
     snprintf(count, sizeof count, "%.0f", repeats);
-    char *arguments[20] = {"NPtcp", "-h",  host, "-P", port, "-l",         bytes,
-                           "-u",    bytes, "-p", "0",  "-o", "/dev/stdout"};
+    char *arguments[20] = {"NPtcp", "-h",  host, "-P", port, "-l",        bytes,
+                           "-u",    bytes, "-p", "0",  "-o", "/dev/stdin"};
     int n = 13;
     if (repeats > 0) {
         arguments[n++] = "-n";
@@ -55,40 +57,21 @@ static int run_once(const struct load_config *config, double repeats, double sec
 }
 
 /* A stock receiver serves one run and has to be started anew for the next: a connection refused is
- * tried again for timeout_seconds. NPtcp ends with 0 all the same. */
+ * tried again for timeout_seconds. */
 static int run_connected(const struct load_config *config, double repeats, double seconds,
                          struct load_result *result, char *report, double *cpu_seconds) {
     double until = clock_seconds() + config->timeout_seconds;
-    for (;;) {
-        if (run_once(config, repeats, seconds, result, report, cpu_seconds) != 0) {
+    while (run_once(config, repeats, seconds, result, report, cpu_seconds) != 0) {
+        if (strstr(result->error, "Cannot Connect") == NULL || clock_seconds() > until) {
             return -1;
         }
-        if (strstr(report, "Cannot Connect") == NULL || clock_seconds() > until) {
-            return 0;
-        }
-        nanosleep(&(struct timespec){.tv_nsec = RETRY_US * 1000}, NULL);
+        result->error[0] = '\0';
+        nanosleep(&(struct timespec){.tv_nsec = RETRY_NS}, NULL);
     }
+    return 0;
 }
 
-/* The last line that has words, other than NPtcp's on its buffers. */
-static void say_why(const char *text, const struct load_config *config,
-                    struct load_result *result) {
-    const char *refused = strstr(text, "Cannot Connect");
-    const char *limit = strstr(text, "The upper limit is being set to");
-    if (refused != NULL) {
-        snprintf(result->error, sizeof result->error, "NPtcp: %.*s", (int)strcspn(refused, "\n"),
-                 refused);
-    } else if (limit != NULL) {
-        snprintf(result->error, sizeof result->error, "NPtcp, asked for %u bytes: %.*s",
-                 config->message_bytes, (int)strcspn(limit, "\n"), limit);
-    } else {
-        snprintf(result->error, sizeof result->error, "NPtcp reports no message of %u bytes",
-                 config->message_bytes);
-    }
-}
-
-int nptcp_parse(const char *text, const struct load_config *config, double *seconds,
-                struct load_result *result) {
+int nptcp_parse(const char *text, const struct load_config *config, double *seconds) {
     /* With -2, both directions' bytes are counted. */
     unsigned long long want =
         (unsigned long long)config->message_bytes * (config->bidirectional ? 2 : 1);
@@ -102,16 +85,49 @@ int nptcp_parse(const char *text, const struct load_config *config, double *seco
             return 0;
         }
     }
-    say_why(text, config, result);
     return -1;
 }
 
-void nptcp_run(const struct load_config *config, struct load_result *result) {
+/* Runs it and reads the seconds that a message took. 0, or -1 and an error line. */
+static int measure(const struct load_config *config, double repeats, double seconds,
+                   struct load_result *result, double *message, double *cpu_seconds) {
     static char report[OUTSIDE_REPORT_BYTES];
+    char rows[1024];
+    if (run_connected(config, repeats, seconds, result, report, cpu_seconds) != 0) {
+        return -1;
+    }
+    ssize_t n = pread(STDIN_FILENO, rows, sizeof rows - 1, 0);
+    rows[n > 0 ? n : 0] = '\0';
+    if (nptcp_parse(rows, config, message) == 0) {
+        return 0;
+    }
+    const char *limit = strstr(report, "The upper limit is being set to");
+    if (limit != NULL) {
+        snprintf(result->error, sizeof result->error, "NPtcp, asked for %u bytes: %.*s",
+                 config->message_bytes, (int)strcspn(limit, "\n"), limit);
+    } else {
+        snprintf(result->error, sizeof result->error, "NPtcp reports no message of %u bytes",
+                 config->message_bytes);
+    }
+    return -1;
+}
+
+/* 0, or -1 and an error line. */
+static int make_file(struct load_result *result) {
+    int fd = memfd_create("nptcp", MFD_CLOEXEC);
+    if (fd < 0 || dup2(fd, STDIN_FILENO) < 0) {
+        snprintf(result->error, sizeof result->error, "NPtcp: no file for its output: %s",
+                 strerrordesc_np(errno));
+        return -1;
+    }
+    close(fd);
+    return 0;
+}
+
+void nptcp_run(const struct load_config *config, struct load_result *result) {
     double cpu_seconds, message;
-    if (outside_begin(config, "NPtcp", result) != 0 ||
-        run_connected(config, 0, 0, result, report, &cpu_seconds) != 0 ||
-        nptcp_parse(report, config, &message, result) != 0) {
+    if (outside_begin(config, "NPtcp", result) != 0 || make_file(result) != 0 ||
+        measure(config, 0, 0, result, &message, &cpu_seconds) != 0) {
         return;
     }
     /* A message there and one back; or, both ways at once, one each. */
@@ -119,10 +135,10 @@ void nptcp_run(const struct load_config *config, struct load_result *result) {
     double repeats = round(config->seconds / (TRIALS * turns * message));
     repeats = fmin(fmax(repeats, REPEATS_MIN), REPEATS_MAX);
     result->phase = LOAD_PHASE_RECORDING;
-    int error = run_connected(config, repeats, SLOWER_MAX * TRIALS * repeats * turns * message,
-                              result, report, &cpu_seconds);
+    int error = measure(config, repeats, SLOWER_MAX * TRIALS * repeats * turns * message, result,
+                        &message, &cpu_seconds);
     result->phase = LOAD_PHASE_ENDED;
-    if (error != 0 || nptcp_parse(report, config, &message, result) != 0) {
+    if (error != 0) {
         return;
     }
     result->replies = (uint64_t)(TRIALS * repeats);
