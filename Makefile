@@ -133,7 +133,7 @@ tests: $(TESTS) $(GUEST_HELPERS) $(CLI_HELPERS)
 help:
 	@sed -n '/^# /{s/^# //p;/^ *$$/q}; /^#$$/d; /^ifeq/q' Makefile
 	@echo "Targets: all (default), guest, tests, check-quick (under two minutes), check (everything),"
-	@echo "  fuzz (SECONDS=600 FUZZERS='http control table stack priced'), coverage (needs gcovr),"
+	@echo "  fuzz (SECONDS=600 FUZZERS='http control table stack priced load'), coverage (needs gcovr),"
 	@echo "  bench (nom, hosted, nginx; churn; idle connections; boot; prices; BENCH='--repeats N --seconds S'), lines (of the kernel), lint, format,"
 	@echo "  install, clean"
 
@@ -233,6 +233,7 @@ FUZZ := $(BUILD)/fuzz
 FUZZ_SRC_http := $(wildcard workloads/nhttpd/http*.c)
 FUZZ_SRC_control := $(filter-out runtime/lib/thread%,$(wildcard runtime/econ/*.c runtime/lib/*.c))
 FUZZ_SRC_table := $(FUZZ_SRC_control) tuner/table_file.c tuner/utility_text.c
+FUZZ_SRC_load := workloads/load/keys.c $(wildcard workloads/load/memcached*.c)
 FUZZ_SRC_priced := $(filter-out %/main.c %/options.c %/options_check.c,$(wildcard runtime/priced/*.c))
 FUZZ_SRC_stack := $(filter-out %/main.c runtime/lib/thread%,$(MEMORY_SRC) $(wildcard workloads/nhttpd/*.c))
 FUZZ_LWIP_stack := $(LWIP_SRC:$(LWIP)/%.c=lwip/%.o)

@@ -18,6 +18,8 @@ struct load_server {
     pthread_cond_t changed;
     unsigned open; /* connections' threads */
     bool gate;
+    load_server_talk *talk;
+    void *context;
 };
 
 struct session {
@@ -25,7 +27,7 @@ struct session {
     int fd;
 };
 
-static bool send_all(int fd, const char *bytes, size_t n) {
+bool load_server_send(int fd, const char *bytes, size_t n) {
     while (n > 0) {
         ssize_t sent = send(fd, bytes, n, MSG_NOSIGNAL);
         if (sent <= 0) {
@@ -38,12 +40,12 @@ static bool send_all(int fd, const char *bytes, size_t n) {
 }
 
 static bool send_text(int fd, const char *text) {
-    return send_all(fd, text, strlen(text));
+    return load_server_send(fd, text, strlen(text));
 }
 
 static bool send_split(int fd, const char *text) {
     for (; *text != '\0'; text++) {
-        if (!send_all(fd, text, 1)) {
+        if (!load_server_send(fd, text, 1)) {
             return false;
         }
     }
@@ -59,7 +61,7 @@ static bool send_body(int fd, const char *status, size_t n, bool closing) {
     memset(body, 'b', n);
     snprintf(head, sizeof head, "HTTP/1.1 %s\r\nServer: test\r\ncontent-LENGTH:  %zu \r\n%s\r\n",
              status, n, closing ? "Connection: close\r\n" : "");
-    bool sent = send_text(fd, head) && send_all(fd, body, n);
+    bool sent = send_text(fd, head) && load_server_send(fd, body, n);
     free(body);
     return sent;
 }
@@ -78,7 +80,7 @@ static void wait_for_gate(struct load_server *s) {
     pthread_mutex_unlock(&s->lock);
 }
 
-static void reset(int fd) {
+void load_server_reset(int fd) {
     const struct linger now = {.l_onoff = 1, .l_linger = 0};
     setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
 }
@@ -117,7 +119,7 @@ static bool answer(const struct session *session, const char *path, uint64_t num
         return false;
     }
     if (strcmp(path, "/reset") == 0) {
-        reset(fd);
+        load_server_reset(fd);
         return false;
     }
     if (strcmp(path, "/surplus") == 0) {
@@ -157,20 +159,26 @@ static bool read_request(int fd, char *head, size_t room) {
     return true;
 }
 
+static void talk_http(struct load_server *s, int fd, void *context) {
+    struct session session = {.server = s, .fd = fd};
+    char head[1024], path[64];
+    bool more = true;
+    (void)context;
+    while (more && read_request(fd, head, sizeof head)) {
+        bool closing = strstr(head, "\r\nConnection: close\r\n") != NULL;
+        uint64_t number = load_server_count(s);
+        more = sscanf(head, "GET %63s HTTP/1.1\r\nHost: ", path) == 1 &&
+               answer(&session, path, number, closing);
+    }
+}
+
 static void *serve(void *argument) {
     struct session session = *(struct session *)argument;
     struct load_server *s = session.server;
     free(argument);
     const int on = 1;
     setsockopt(session.fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    char head[1024], path[64];
-    bool more = true;
-    while (more && read_request(session.fd, head, sizeof head)) {
-        bool closing = strstr(head, "\r\nConnection: close\r\n") != NULL;
-        uint64_t number = atomic_fetch_add(&s->requests, 1);
-        more = sscanf(head, "GET %63s HTTP/1.1\r\nHost: ", path) == 1 &&
-               answer(&session, path, number, closing);
-    }
+    s->talk(s, session.fd, s->context);
     close(session.fd);
     pthread_mutex_lock(&s->lock);
     s->open--;
@@ -204,6 +212,11 @@ static void *accept_all(void *argument) {
 }
 
 struct load_server *load_server_start(struct sockaddr_in *address) {
+    return load_server_start_with(address, talk_http, NULL);
+}
+
+struct load_server *load_server_start_with(struct sockaddr_in *address, load_server_talk *talk,
+                                           void *context) {
     struct load_server *s = calloc(1, sizeof *s);
     socklen_t address_bytes = sizeof *address;
     if (s == NULL) {
@@ -211,6 +224,8 @@ struct load_server *load_server_start(struct sockaddr_in *address) {
     }
     *address =
         (struct sockaddr_in){.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    s->talk = talk;
+    s->context = context;
     pthread_mutex_init(&s->lock, NULL);
     pthread_cond_init(&s->changed, NULL);
     s->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -230,6 +245,10 @@ void load_server_open_gate(struct load_server *s) {
     s->gate = true;
     pthread_cond_broadcast(&s->changed);
     pthread_mutex_unlock(&s->lock);
+}
+
+uint64_t load_server_count(struct load_server *s) {
+    return atomic_fetch_add(&s->requests, 1);
 }
 
 uint64_t load_server_requests(const struct load_server *s) {

@@ -17,6 +17,8 @@
 #define TESTS_LOAD_SERVER_H
 
 #include <netinet/in.h>
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct load_server;
@@ -26,6 +28,16 @@ struct load_server *load_server_start(struct sockaddr_in *address);
 void load_server_open_gate(struct load_server *s);
 uint64_t load_server_requests(const struct load_server *s);
 uint64_t load_server_connections(const struct load_server *s);
+/* For servers of other protocols: each connection is given to `talk`, in a thread of its own, and
+ * closed when that returns. */
+typedef void load_server_talk(struct load_server *s, int fd, void *context);
+struct load_server *load_server_start_with(struct sockaddr_in *address, load_server_talk *talk,
+                                           void *context);
+/* A request came: its number, from 0. */
+uint64_t load_server_count(struct load_server *s);
+bool load_server_send(int fd, const char *bytes, size_t n); /* false: the client is gone */
+void load_server_reset(int fd);                             /* once it is closed */
+
 /* Waits for all connections to end: their clients must be gone. */
 void load_server_stop(struct load_server *s);
 

@@ -5,6 +5,8 @@
 #include "workloads/load/load.h"
 #include "workloads/load/client.h"
 #include "workloads/load/keys.h"
+#include "workloads/load/memaslap.h"
+#include "workloads/load/nptcp.h"
 #include "workloads/load/process.h"
 #include "workloads/load/wrk.h"
 #include <errno.h>
@@ -54,8 +56,10 @@ static bool protocol_is_good(enum load_client client, const struct load_config *
     case LOAD_CLIENT_WRK:
         return c->protocol == LOAD_HTTP && http_is_good(c) && c->requests_max == 0;
     case LOAD_CLIENT_MEMASLAP:
+        return (c->protocol == LOAD_MEMCACHED_TEXT || c->protocol == LOAD_MEMCACHED_BINARY) &&
+               memcached_is_good(c) && memaslap_can(c);
     case LOAD_CLIENT_NPTCP:
-        break;
+        return c->protocol == LOAD_NETPIPE && nptcp_can(c);
     }
     return false;
 }
@@ -82,6 +86,13 @@ void load_defaults(struct load_config *config) {
     config->bidirectional = false;
 }
 
+static void (*const runs[])(const struct load_config *, struct load_result *) = {
+    [LOAD_CLIENT_NOM] = client_run,
+    [LOAD_CLIENT_WRK] = wrk_run,
+    [LOAD_CLIENT_MEMASLAP] = memaslap_run,
+    [LOAD_CLIENT_NPTCP] = nptcp_run,
+};
+
 int load_start(struct load *load, enum load_client client, const struct load_config *config) {
     if (!config_is_good(client, config)) {
         return -EINVAL;
@@ -94,11 +105,7 @@ int load_start(struct load *load, enum load_client client, const struct load_con
     struct load_config copy = *config;
     pid_t pid = load_process_fork("nom-load", LOAD_PROCESS_LEADS, -1);
     if (pid == 0) {
-        if (client == LOAD_CLIENT_NOM) {
-            client_run(&copy, result);
-        } else {
-            wrk_run(&copy, result);
-        }
+        runs[client](&copy, result);
         _exit(0);
     }
     if (pid < 0) {

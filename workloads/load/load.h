@@ -129,9 +129,24 @@ enum load_client {
      * are unreliable at 1 connection.
      */
     LOAD_CLIENT_WRK = 1,
-    /* memcached by memaslap of libmemcached, or Debian's build of it, memcaslap. */
+    /*
+     * memcached by memaslap of libmemcached, found in PATH (tools/build-memaslap), or Debian's
+     * build of the same, memcaslap (package libmemcached-tools), one thread. Whole seconds and a
+     * warm-up of its own, as wrk. It makes keys of its own: each connection sets new ones until it
+     * has keys / connections, rounded up to 1024s. It reports no percentile (0), and its mean and
+     * deviation to the microsecond, and checks no value. -EINVAL: key_bytes below 16, a pipeline,
+     * requests_max, or any of the settings for loads that mix.
+     */
     LOAD_CLIENT_MEMASLAP = 2,
-    /* NetPIPE by Debian's NPtcp. */
+    /*
+     * NetPIPE by Debian's NPtcp (package netpipe-tcp), messages of one size over one connection. It
+     * runs twice: the first time, in place of warmup_seconds, tells it how many messages will fill
+     * `seconds` the second time; a server must take both. A reply is a message that came back.
+     * NPtcp reports the best of three trials, as the time of one message: half a round trip, or,
+     * with bidirectional, one exchange. That is latency_mean_us; throughput_ops and seconds follow
+     * from it, jitter and percentiles are 0. With bidirectional, socket buffers bound the size;
+     * NPtcp says so. -EINVAL: more than one connection, or requests_max.
+     */
     LOAD_CLIENT_NPTCP = 3,
 };
 

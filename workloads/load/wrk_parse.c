@@ -2,17 +2,10 @@
  * wrk's report, found by its words and not by its lines' order. Every number that is used must be
  * there, finite and in a known unit; a report that stops short is refused as a whole.
  */
+#include "workloads/load/text.h"
 #include "workloads/load/wrk.h"
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-
-#define NUMBER_MAX 1e18 /* in units of one; so that sums of a few fit in 64 bits */
-
-struct unit {
-    const char *name;
-    double factor;
-};
 
 static const struct unit time_units[] = {{"us", 1},   {"ms", 1e3},   {"s", 1e6},
                                          {"m", 60e6}, {"h", 3600e6}, {NULL, 0}};
@@ -21,44 +14,6 @@ static const struct unit byte_units[] = {{"KB", 0x1p10}, {"MB", 0x1p20}, {"GB", 
                                          {"TB", 0x1p40}, {"PB", 0x1p50}, {"B", 1},
                                          {NULL, 0}};
 
-/* "12.34ms" at *at -> 12340 in *value; *at moves past it. What the text ends in may have been cut
- * short, and is no number. */
-static bool take_number(const char **at, const struct unit *units, double *value) {
-    char *end;
-    const char *begin = *at + strspn(*at, " \t");
-    if (*begin < '0' || *begin > '9') {
-        return false;
-    }
-    double number = strtod(begin, &end);
-    for (const struct unit *u = units; u->name != NULL; u++) {
-        size_t n = strlen(u->name);
-        if (strncmp(end, u->name, n) == 0 && end[n] != '\0' && strchr(" \t\r\n,", end[n]) != NULL) {
-            *at = end + n;
-            *value = number * u->factor;
-            return *value < NUMBER_MAX;
-        }
-    }
-    return false;
-}
-
-/* What follows the first `label` that begins a line (but for white space); NULL: there is none. */
-static const char *after(const char *text, const char *label) {
-    for (const char *line = text; line != NULL; line = strchr(line, '\n')) {
-        const char *word = line + strspn(line, " \t\r\n");
-        if (strncmp(word, label, strlen(label)) == 0) {
-            return word + strlen(label);
-        }
-        line = word;
-    }
-    return NULL;
-}
-
-static bool number_after(const char *text, const char *label, const struct unit *units,
-                         double *value) {
-    const char *at = after(text, label);
-    return at != NULL && take_number(&at, units, value);
-}
-
 /* "  386861 requests in 2.00s, 87.07MB read" */
 static bool take_totals(const char *text, double *requests, double *us, double *bytes) {
     const char *words = strstr(text, " requests in ");
@@ -66,22 +21,22 @@ static bool take_totals(const char *text, double *requests, double *us, double *
     while (line != NULL && line > text && line[-1] != '\n') {
         line--;
     }
-    if (line == NULL || !take_number(&line, count_units, requests) || line != words) {
+    if (line == NULL || !text_number(&line, count_units, requests) || line != words) {
         return false;
     }
     line += strlen(" requests in ");
-    return take_number(&line, time_units, us) && *line++ == ',' &&
-           take_number(&line, byte_units, bytes) && strncmp(line, " read", 5) == 0;
+    return text_number(&line, time_units, us) && *line++ == ',' &&
+           text_number(&line, byte_units, bytes) && strncmp(line, " read", 5) == 0;
 }
 
 /* "Socket errors: connect 0, read 10, write 0, timeout 0": their sum; 0 without such a line. */
 static bool take_socket_errors(const char *text, double *errors) {
-    const char *at = after(text, "Socket errors:");
+    const char *at = text_after(text, "Socket errors:");
     *errors = 0;
     for (int i = 0; at != NULL && i < 4; i++) {
         double n;
         at += strcspn(at, "0123456789\n");
-        if (!take_number(&at, count_units, &n)) {
+        if (!text_number(&at, count_units, &n)) {
             return false;
         }
         *errors += n;
@@ -91,15 +46,15 @@ static bool take_socket_errors(const char *text, double *errors) {
 
 static bool take_bad_statuses(const char *text, double *bad) {
     *bad = 0;
-    return after(text, "Non-2xx or 3xx responses:") == NULL ||
-           number_after(text, "Non-2xx or 3xx responses:", count_units, bad);
+    return text_after(text, "Non-2xx or 3xx responses:") == NULL ||
+           text_number_after(text, "Non-2xx or 3xx responses:", count_units, bad);
 }
 
 int wrk_parse(const char *text, struct load_result *result) {
     double requests, us, bytes, per_second, socket_errors, bad;
     double mean, deviation, p50, p90, p99;
     if (!take_totals(text, &requests, &us, &bytes) ||
-        !number_after(text, "Requests/sec:", count_units, &per_second) ||
+        !text_number_after(text, "Requests/sec:", count_units, &per_second) ||
         !take_socket_errors(text, &socket_errors) || !take_bad_statuses(text, &bad) ||
         bad > requests || us <= 0) {
         snprintf(result->error, sizeof result->error, "wrk's report cannot be read");
@@ -110,13 +65,13 @@ int wrk_parse(const char *text, struct load_result *result) {
                  "no reply to wrk in %.1f s (%.0f socket errors)", us / 1e6, socket_errors);
         return -1;
     }
-    const char *latency = after(text, "Latency ");
-    const char *distribution = after(text, "Latency Distribution");
-    if (latency == NULL || distribution == NULL || !take_number(&latency, time_units, &mean) ||
-        !take_number(&latency, time_units, &deviation) ||
-        !number_after(distribution, "50%", time_units, &p50) ||
-        !number_after(distribution, "90%", time_units, &p90) ||
-        !number_after(distribution, "99%", time_units, &p99)) {
+    const char *latency = text_after(text, "Latency ");
+    const char *distribution = text_after(text, "Latency Distribution");
+    if (latency == NULL || distribution == NULL || !text_number(&latency, time_units, &mean) ||
+        !text_number(&latency, time_units, &deviation) ||
+        !text_number_after(distribution, "50%", time_units, &p50) ||
+        !text_number_after(distribution, "90%", time_units, &p90) ||
+        !text_number_after(distribution, "99%", time_units, &p99)) {
         snprintf(result->error, sizeof result->error, "wrk's report has no latencies");
         return -1;
     }
