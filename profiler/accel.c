@@ -91,7 +91,7 @@ int profiler_accel_check(const struct profiler_paths *paths, const char *accel,
         close(fd);
     }
     snprintf(guest.kernel, sizeof guest.kernel, "%s", paths->kernel);
-    snprintf(guest.initrd, sizeof guest.initrd, "%s", paths->initrd);
+    snprintf(guest.initrd, sizeof guest.initrd, "%s", paths->check_initrd);
     double begun_s = profiler_now_s();
     bool booted = profiler_guest_boot(&target, &qemu, reason, sizeof reason) == 0 &&
                   profiler_target_wait(&target, SELF_CHECK ":", 1, CHECK_SECONDS, NULL, reason,

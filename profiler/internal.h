@@ -74,7 +74,7 @@ struct profiler_spawn {
                                   */
     int output;                  /* where what it prints goes; 0 or less: a pipe of its own */
     bool again; /* started again whenever it has ended with status 0, as a child of the process
-                   whose id is given and of its group; keeps nothing then */
+                   whose id is given, and of its group; SIGTERM ends both. It keeps nothing then */
 };
 /* Starts a program that dies with this process; what it prints comes out of *output_fd
  * (non-blocking), which is -1 if s->output takes it. Its pid or -1. */

@@ -18,8 +18,10 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define PASSWD "root:x:0:0:root:/:/bin/sh\n"
-#define APPEND "console=ttyS0 quiet panic=-1 mitigations=off tsc=reliable clocksource=tsc"
+/* memcached looks its user up, NPtcp its protocol. */
+#define PASSWD    "root:x:0:0:root:/:/bin/sh\n"
+#define PROTOCOLS "tcp 6 TCP\n"
+#define APPEND    "console=ttyS0 quiet panic=-1 mitigations=off tsc=reliable clocksource=tsc"
 
 /* After the last words the kernel is to say nothing. */
 static const char init_begin[] = "#!/bin/busybox sh\n"
@@ -159,7 +161,8 @@ static int pack(const struct profiler_paths *paths, const struct trial_settings 
     snprintf(name, sizeof name, "app/%s", s->app);
     profiler_cpio_copy(&archive, name, 0755, paths->linux_guest);
     if (profiler_app_of(s->app)->baseline.program) {
-        profiler_cpio_folder(&archive, "etc"); /* memcached looks its user up */
+        profiler_cpio_folder(&archive, "etc");
+        profiler_cpio_file(&archive, "etc/protocols", 0644, PROTOCOLS, strlen(PROTOCOLS));
         profiler_cpio_file(&archive, "etc/passwd", 0644, PASSWD, strlen(PASSWD));
     } else {
         profiler_cpio_copy(&archive, "initrd.cpio", 0644, paths->initrd);

@@ -114,6 +114,7 @@ int profiler_paths(const char *app, struct profiler_paths *paths, char *why, siz
     if (access(paths->initrd, R_OK) != 0)
         return profiler_fail(why, why_bytes, "no apps at %s (run make, or set NOM_HOME): %s",
                              paths->initrd, strerror(errno));
+    memcpy(paths->check_initrd, paths->initrd, sizeof paths->check_initrd);
     optional(paths->priced, folder, "hosted", "priced");
     if (!app)
         return 0;

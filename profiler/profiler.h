@@ -57,14 +57,15 @@ bool profiler_client_speaks(const struct profiler_client *client, const char *pr
 struct profiler_paths {
     const struct profiler_app *app; /* NULL: one that is not listed, or none */
     char kernel[512];               /* nom.elf */
-    char initrd[512];      /* APP.cpio, or else initrd.cpio: apps for nom, and files they serve */
-    char app_elf[512];     /* the app for nom, to read its build id; "" if it has no such form */
-    char hosted[512];      /* hosted/APP: the app on the Linux floor; "" if it has no such form */
-    char sockets[512];     /* the app on Linux's own sockets: sockets/APP, or the program that a
-                              package installs; "" likewise */
-    char linux_guest[512]; /* for a Linux guest: linux-guest/APP, which is static, or that program,
-                              which takes its libraries along; "" likewise */
-    char priced[512];      /* hosted/priced, the price daemon on the Linux floor; "" likewise */
+    char initrd[512];       /* APP.cpio, or else initrd.cpio: apps for nom, and files they serve */
+    char check_initrd[512]; /* initrd.cpio, with the kernel's self-check */
+    char app_elf[512];      /* the app for nom, to read its build id; "" if it has no such form */
+    char hosted[512];       /* hosted/APP: the app on the Linux floor; "" if it has no such form */
+    char sockets[512];      /* the app on Linux's own sockets: sockets/APP, or the program that a
+                               package installs; "" likewise */
+    char linux_guest[512];  /* for a Linux guest: linux-guest/APP, which is static, or that program,
+                               which takes its libraries along; "" likewise */
+    char priced[512];       /* hosted/priced, the price daemon on the Linux floor; "" likewise */
     char osv_kernel[512], osv_image[512]; /* the user's; "" from profiler_paths, the caller sets
                                              them (nomctl compare --kernel, --image) */
 };

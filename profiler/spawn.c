@@ -56,26 +56,47 @@ static _Noreturn void execute(const struct profiler_spawn *s, int failure) {
     _exit(write(failure, &error, sizeof error) == sizeof error ? FAILED_BEFORE_EXEC : 1);
 }
 
-/* In the child, which stays: starts the program again whenever it has ended well. It dies with the
- * child, and ends it by ending badly. */
-static _Noreturn void keep_up(const struct profiler_spawn *s, int failure) {
-    pid_t self = getpid();
+static volatile sig_atomic_t kept_up; /* the program's process, 0: none now */
+static volatile sig_atomic_t enough;
+
+static void on_enough(int number) {
+    enough = number;
+    if (kept_up > 0)
+        kill(kept_up, SIGKILL);
+}
+
+/* In the child, which stays: starts the program again whenever it has ended well. SIGTERM, also for
+ * the parent's death, ends it with the program: so that nobody else has to bury that. */
+static _Noreturn void keep_up(const struct profiler_spawn *s, pid_t parent, int failure) {
+    const struct sigaction action = {.sa_handler = on_enough};
+    pid_t self = getpid(), pid = 0;
+    sigset_t term, none;
     int status = 0;
 
+    sigemptyset(&none);
+    sigemptyset(&term);
+    sigaddset(&term, SIGTERM);
     if (dup2(failure, STDERR_FILENO + 1) < 0 ||
         fcntl(STDERR_FILENO + 1, F_SETFD, FD_CLOEXEC) != 0 ||
-        close_range(STDERR_FILENO + 2, ~0u, 0) != 0)
+        close_range(STDERR_FILENO + 2, ~0u, 0) != 0 || sigaction(SIGTERM, &action, NULL) != 0 ||
+        sigprocmask(SIG_BLOCK, &term, NULL) != 0 || prctl(PR_SET_PDEATHSIG, SIGTERM) != 0 ||
+        getppid() != parent)
         _exit(FAILED_BEFORE_EXEC);
-    while (WIFEXITED(status) && WEXITSTATUS(status) == 0) {
-        pid_t pid = fork();
+    while (!enough && WIFEXITED(status) && WEXITSTATUS(status) == 0) {
+        kept_up = pid = fork();
+        sigprocmask(SIG_SETMASK, &none, NULL);
         if (pid == 0) {
             if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != self)
                 _exit(FAILED_BEFORE_EXEC);
             execute(s, STDERR_FILENO + 1);
         }
         close(STDERR_FILENO + 1); /* the first time; that it has begun is then known by exec */
-        if (pid < 0 || waitpid(pid, &status, 0) != pid)
+        if (pid < 0)
             _exit(1);
+        while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+            ;
+        sigprocmask(SIG_BLOCK, &term, NULL);
+        kept_up = 0;
     }
     if (WIFSIGNALED(status))
         raise(WTERMSIG(status));
@@ -101,7 +122,7 @@ static _Noreturn void become(const struct profiler_spawn *s, pid_t parent, int o
     }
     if ((s->netns_fd <= 0 || setns(s->netns_fd, CLONE_NEWNET) == 0) && hand_over(s, output) == 0) {
         if (s->again)
-            keep_up(s, failure);
+            keep_up(s, parent, failure);
         execute(s, failure);
     }
     int error = errno;

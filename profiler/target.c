@@ -51,10 +51,14 @@ static void serial_read(struct target *t) {
         serial_append(t, bytes, (size_t)n);
 }
 
-static void reap(pid_t pid, int *status) {
-    kill(pid, SIGKILL);
+static void bury(pid_t pid, int signal, int *status) {
+    kill(pid, signal);
     while (waitpid(pid, status, 0) < 0 && errno == EINTR)
         ;
+}
+
+static void reap(pid_t pid, int *status) {
+    bury(pid, SIGKILL, status);
 }
 
 /* All processes but one that has ended. */
@@ -302,8 +306,10 @@ void target_stop(struct target *t) {
     if (t->spinner > 0)
         load_spinner_stop(t->spinner);
     t->spinner = 0;
-    if (t->pid > 0)
-        reap(t->pid, &t->exit_status);
+    if (t->pid > 0) /* what keeps a program up ends with it */
+        bury(t->pid,
+             profiler_target_is_process(t) && profiler_target_serves_once(t) ? SIGTERM : SIGKILL,
+             &t->exit_status);
     t->pid = 0;
     end_rest(t);
     profiler_provider_stop(&t->provider);

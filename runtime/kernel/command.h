@@ -1,5 +1,7 @@
 /*
  * The kernel's command line: apps separated by "--", each a name and arguments separated by blanks.
+ * No name begins with "-": where such a word follows a "--", both are arguments of the app before,
+ * as a ported program has them (memcached --ip 10.0.0.2/24 -- -t 1).
  */
 #ifndef NK_COMMAND_H
 #define NK_COMMAND_H

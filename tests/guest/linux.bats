@@ -74,6 +74,19 @@ copy() { cp -r "$NOM_LINUX" "$BATS_TEST_TMPDIR/linux"; }
     [ "$(sqlite3 "$db" "select count(*) from trial where target = 'linux' and guest_kernel like '%-cloud-amd64'")" = 2 ]
 }
 
+# compares APP PROGRAM ARG...: a trial of Debian's program on this Linux, and one in the guest.
+compares() {
+    local app=$1
+    command -v "$2" >/dev/null || skip "$2 is not installed"
+    shift 2
+    timeout 200 "$BUILD/bin/nomctl" compare "$app" --on host,linux --accel tcg --repeats 1 --seconds 0.5 \
+        --warmup 0.1 --accept-noisy --db "$BATS_TEST_TMPDIR/db" --json "$@" >"$BATS_TEST_TMPDIR/json"
+    jq -e '.failed == 0 and ([.ratios[] | select(.throughput > 0 and .latency > 0)] | length == 1)' \
+        "$BATS_TEST_TMPDIR/json"
+}
+@test "linux: Debian's memcached, with its libraries" { compares memcached memcached --loads 8 --value-size 100; }
+@test "linux: Debian's NPtcp, started again for each connection" { compares netpipe NPtcp; }
+
 @test "linux: a module that does not fit is told of" {
     copy
     truncate -s 5000 "$BATS_TEST_TMPDIR"/linux/kernel/drivers/net/virtio_net.ko

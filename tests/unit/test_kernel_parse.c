@@ -337,6 +337,22 @@ static void a_command_line_names_several_apps(void **state) {
     assert_string_equal(parse(strcat(text, " -- a")), "too many apps");
 }
 
+static void a_command_line_has_arguments_behind_a_separator(void **state) {
+    (void)state;
+    assert_null(parse("a -x -- -p 1 -- -q -- b y -- -z"));
+    assert_int_equal(app_count, 2);
+    static const char *const words[] = {"a", "-x", "--", "-p", "1", "--", "-q"};
+    assert_int_equal(apps[0].argc, 7);
+    for (size_t i = 0; i < 7; i++)
+        assert_string_equal(apps[0].argv[i], words[i]);
+    assert_int_equal(apps[1].argc, 4);
+    assert_string_equal(apps[1].name, "b");
+    assert_string_equal(apps[1].argv[3], "-z");
+    assert_non_null(parse("-- -a"));
+    assert_non_null(parse("a -- -x --"));
+    assert_non_null(parse("a -- -- -x"));
+}
+
 static void command_lines_that_cannot_run_are_refused(void **state) {
     (void)state;
     char text[NK_COMMAND_BYTES_MAX] = "";
@@ -369,6 +385,7 @@ int main(void) {
         cmocka_unit_test(damaged_cpio_stays_within_bounds),
         cmocka_unit_test(a_command_line_is_cut_at_blanks),
         cmocka_unit_test(a_command_line_names_several_apps),
+        cmocka_unit_test(a_command_line_has_arguments_behind_a_separator),
         cmocka_unit_test(command_lines_that_cannot_run_are_refused),
     };
     return cmocka_run_group_tests_name("kernel_parse", tests, NULL, NULL);

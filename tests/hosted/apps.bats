@@ -1,0 +1,139 @@
+#!/usr/bin/env bats
+# Apps beside nhttpd, as processes: memcached and netpipe with our stack against Debian's own programs
+# on Linux's. As root, and as a user without any right. What is not built or not installed is skipped,
+# with the reason.
+# shellcheck disable=SC2154 # db, output: of lib.bash and bats
+load ../cli/lib.bash
+
+NOBODY=65534
+
+setup() {
+    cli_setup
+    mark=nom-apps-$$-$BATS_TEST_NUMBER
+    place=$(mktemp -d /tmp/nom-apps.XXXXXX)
+    mkdir "$place/home"
+    cp -rL "$BUILD/bin" "$BUILD/lib" "$place"
+    chmod -R a+rX "$place"
+    chmod 1777 "$place/home"
+    cd "$place/home" || return
+    db=$place/home/nom.db
+    compare_pid=
+}
+teardown() {
+    [ -z "$compare_pid" ] || kill -9 "$compare_pid" 2>/dev/null || true
+    rm -rf "$place"
+}
+
+# needs APP PROGRAM...
+needs() {
+    [ -x "$BUILD/lib/nom/hosted/$1" ] || skip "lib/nom/hosted/$1 is not built"
+    shift
+    for program; do
+        command -v "$program" >/dev/null || skip "$program is not installed"
+    done
+}
+
+become() {
+    prefix=(env "NOM_MARK=$mark" "HOME=$place/home")
+    if [ "$1" = root ]; then
+        [ "$(id -u)" = 0 ] || skip "not root"
+        return
+    fi
+    [ "$(id -u)" != 0 ] ||
+        prefix+=(setpriv --reuid "$NOBODY" --regid "$NOBODY" --clear-groups --)
+    "${prefix[@]}" unshare -Urn true 2>/dev/null || skip "no user namespaces here"
+}
+
+compare() {
+    gives "${prefix[@]}" "$place/bin/nomctl" compare "$@" --on hosted,host --db "$db" --repeats 1 \
+        --seconds 0.5 --warmup 0.2 --accept-noisy --json
+    documented
+    [ "$(jq '.failed' <<<"$output")" = 0 ]
+}
+sql() { sqlite3 "$db" "$1"; }
+
+# Pids of what was started here, but those that have ended and are not buried.
+ours() { grep -lzsx "NOM_MARK=$mark" /proc/[0-9]*/environ | cut -d/ -f3; }
+nothing_left() {
+    for _ in $(seq 500); do
+        [ -z "$(ours)" ] && return 0
+        sleep 0.02
+    done
+    return 1
+}
+
+memcached_well() {
+    needs memcached memcached
+    become "$1"
+    compare memcached --loads 1,8 --value-size 100 --get-ratio 0.5 --pipeline 4
+    [ "$(jq -c '[.ratios[] | [.connections, .a, .b]]' <<<"$output")" = '[[1,"hosted","host"],[8,"hosted","host"]]' ]
+    [ "$(jq -c '[.client, .traffic.protocol, .traffic.value_bytes, .traffic.pipeline, .traffic.path]' <<<"$output")" = \
+        '["nom","memcached-text",100,4,null]' ]
+    [ "$(sql 'SELECT DISTINCT protocol, get_ratio, keys, value_bytes, pipeline FROM trial')" = 'memcached-text|0.5|10000|100|4' ]
+    nothing_left
+}
+
+@test "memcached: hosted against Debian's, as root" { memcached_well root; }
+@test "memcached: hosted against Debian's, as nobody" { memcached_well nobody; }
+
+@test "memcached: the binary protocol, and memaslap" {
+    needs memcached memcached memcaslap
+    become root
+    compare memcached --loads 4 --protocol binary
+    compare memcached --loads 4 --client memaslap
+    [ "$(sql 'SELECT DISTINCT client, protocol FROM trial ORDER BY 1')" = $'memaslap|memcached-text\nnom|memcached-binary' ]
+    nothing_left
+}
+
+@test "memcached: a profile is one of its load, a run follows it, and tells of another load" {
+    needs memcached memcached
+    become root
+    gives "${prefix[@]}" "$place/bin/nomctl" profile memcached --on hosted --db "$db" --delays 0,4 --loads 2 \
+        --repeats 1 --seconds 0.3 --warmup 0.1 --accept-noisy --value-size 100 --json
+    documented
+    [ "$(jq -c '[.traffic.value_bytes, (.points | length)]' <<<"$output")" = '[100,3]' ]
+    run --separate-stderr "${prefix[@]}" "$place/bin/nomctl" run memcached --on hosted --db "$db" --load 2 --seconds 1
+    echo "$status $output $stderr"
+    [ "$status" -eq 0 ]
+    [[ $stderr == *"the table was measured with memcached text, "*"values of 100 bytes"*"; this run is of "*"values of 1024 bytes"* ]]
+    [[ $output == *"every system call it made is supported"* || $output == *"asked for and not supported: "* ]]
+    run --separate-stderr "${prefix[@]}" "$place/bin/nomctl" run memcached --on hosted --db "$db" --load 2 --seconds 1 --json
+    documented
+    [ "$(jq '.not_supported | type' <<<"$output")" = '"array"' ]
+    nothing_left
+}
+
+netpipe_well() {
+    needs netpipe NPtcp
+    become "$1"
+    compare netpipe --message-size 256
+    [ "$(jq -c '[.client, .traffic.message_bytes, .traffic.bidirectional, (.ratios | length)]' <<<"$output")" = \
+        '["nptcp",256,false,1]' ]
+    [ "$(sql "SELECT DISTINCT load, connections, protocol, message_bytes FROM trial")" = 'single|1|netpipe|256' ]
+    nothing_left
+}
+
+@test "netpipe: hosted against Debian's NPtcp, as root" { netpipe_well root; }
+@test "netpipe: hosted against Debian's NPtcp, as nobody" { netpipe_well nobody; }
+
+@test "nomctl killed while Debian's programs serve: nothing is left" {
+    become root
+    for app in memcached netpipe; do
+        case $app in
+        memcached) needs memcached memcached ;;
+        netpipe) needs netpipe NPtcp ;;
+        esac
+        rm -f "$db"*
+        "${prefix[@]}" "$place/bin/nomctl" compare $app --on hosted,host --db "$db" --repeats 64 --loads 1 \
+            --seconds 0.3 --warmup 0 --accept-noisy >"$place/out" 2>&1 3>&- &
+        compare_pid=$!
+        for _ in $(seq 2000); do
+            [ "$(sql "SELECT count(*) FROM trial WHERE target = 'host' AND status = 'ok'" 2>/dev/null || echo 0)" -ge 1 ] && break
+            kill -0 "$compare_pid" || { cat "$place/out"; false; }
+            sleep 0.02
+        done
+        kill -9 "$compare_pid"
+        wait "$compare_pid" || true
+        nothing_left
+    done
+}
