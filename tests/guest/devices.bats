@@ -1,7 +1,8 @@
 #!/usr/bin/env bats
 # Devices (spec K2, K6, K7, K8, K11, K12): listed, mapped, interrupting, plugged and unplugged, held
 # to their owner's memory. Boots the kernel with tests/guest/apps/device.c under TCG and, where
-# /dev/kvm works, under KVM. Needs qemu-system-x86 and cpio; no privileges: QEMU's user network.
+# /dev/kvm works, under KVM, in most tests with 1, 2 and 4 vCPUs. Needs qemu-system-x86 and cpio; no
+# privileges: QEMU's user network.
 BUILD=${BUILD:-build}
 
 status_of() { echo $((($1 << 1 | 1) & 0xff)); }
