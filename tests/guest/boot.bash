@@ -23,7 +23,7 @@ boot() {
         -no-reboot -display none -serial stdio -device isa-debug-exit,iobase=0xf4,iosize=4 \
         -kernel "$BUILD/lib/nom/nom.elf" -initrd "$BUILD/tests/initrd.cpio" -append "$command" "$@" \
         2>&1 </dev/null | tr -d '\r\0'; exit "${PIPESTATUS[0]}") || status=$?
-    echo "--- $accel: $command: status $status"
+    echo "--- $accel: $command${*:+, $*}: status $status"
     echo "$output"
 }
 

@@ -36,7 +36,7 @@ boot() {
         -no-reboot -display none -serial stdio -device isa-debug-exit,iobase=0xf4,iosize=4 \
         -kernel "$BUILD/lib/nom/nom.elf" "${initrd[@]}" -append "$command" "$@" 2>&1 </dev/null |
         tr -d '\r\0'; exit "${PIPESTATUS[0]}") || status=$?
-    echo "--- $accel: $command: status $status"
+    echo "--- $accel: $command${*:+, $*}: status $status"
     echo "$output"
 }
 
@@ -170,10 +170,12 @@ CRASHES
 
 @test "kernel: bad system calls give their error and change nothing; no call of the app's goes uncounted" {
     for accel in $ACCELS; do
-        boot "$accel" badcalls
-        ends "$(exit_status 0)"
-        says '^badcalls: 1[0-9]{2} checks, 0 failed$'
-        says '^control \?\? characters?$'
+        for cores in 1 2 4; do
+            boot "$accel" badcalls -smp "$cores"
+            ends "$(exit_status 0)"
+            says '^badcalls: 1[0-9]{2} checks, 0 failed$'
+            says '^control \?\? characters?$'
+        done
     done
 }
 

@@ -35,9 +35,9 @@ setup() { cd "$BATS_TEST_DIRNAME/../.." || return 1; }
 }
 
 # The apps themselves compare the bytes free on the board before and after.
-@test "K13: two apps that agreed share memory and hear of each other, on one core and on two" {
+@test "K13: two apps that agreed share memory and hear of each other, on 1, 2 and 4 cores" {
     local cores accel
-    for cores in 1 2; do
+    for cores in 1 2 4; do
         for accel in $ACCELS; do
             boot "$accel" "channel offer 2 -- channel accept 1" -smp "$cores" -m 32
             ends "$(exit_status 0)"
@@ -72,13 +72,15 @@ setup() { cd "$BATS_TEST_DIRNAME/../.." || return 1; }
 
 # By exit, by a fault, and with frames and a channel in hand.
 @test "K3: whatever apps did and however they end, every byte comes back" {
-    local free
-    boot tcg watch -m 64 -smp 2
-    free=$(sed -n 's/^watch: \([0-9]* bytes free\)$/\1/p' <<<"$output")
-    [ -n "$free" ]
-    boot tcg "watch -- frames 61 -- channel hog 1 -- crash null-write -- memory -- crash stack-overflow" \
-        -m 64 -smp 2
-    says "^watch: $free\$"
-    [ "$(grep -cE '^nom: app [a-z]+ gave back: [0-9]{3,} KiB' <<<"$output")" -ge 5 ]
-    says '^nom: app crash ended: page fault'
+    local cores free
+    for cores in 1 2 4; do
+        boot tcg watch -m 64 -smp "$cores"
+        free=$(sed -n 's/^watch: \([0-9]* bytes free\)$/\1/p' <<<"$output")
+        [ -n "$free" ]
+        boot tcg "watch -- frames 61 -- channel hog 1 -- crash null-write -- memory -- crash stack-overflow" \
+            -m 64 -smp "$cores"
+        says "^watch: $free\$"
+        [ "$(grep -cE '^nom: app [a-z]+ gave back: [0-9]{3,} KiB' <<<"$output")" -ge 5 ]
+        says '^nom: app crash ended: page fault'
+    done
 }

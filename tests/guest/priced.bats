@@ -1,8 +1,8 @@
 #!/usr/bin/env bats
 # priced as a guest's app, with a NIC and a stack of its own: each adapter, and a provider that
 # misbehaves in every way that the price page must survive (spec P1 to P3). What readers of the page
-# see, priced prints itself (--report). Under TCG; the last test repeats the essence under KVM where
-# it works. Needs root, for a tap.
+# see, priced prints itself (--report). Under TCG, one test with 1, 2 and 4 vCPUs; the last
+# repeats the essence under KVM where it works. Needs root, for a tap.
 # shellcheck disable=SC2034,SC2154 # variables of lib.bash and priced.bash
 load lib.bash
 load ../hosted/priced.bash
@@ -85,6 +85,19 @@ refused() { # STATUS TEXT ARG...: ends with that exit status, and says TEXT
     priced "gbit_out_per_s 10" "${rest[@]}" --json-path price --currency-path currency
     every_trouble
     alive
+}
+
+@test "P1, P3: on 1, 2 and 4 vCPUs priced asks the provider, bears its silence, and hears it again" {
+    provider_start
+    for cores in 1 2 4; do
+        echo "--- $cores cores"
+        guest_stop
+        provider_says '{"price": 10}'
+        guest_cores=$cores priced "gbit_out_per_s 10" "${rest[@]}" --json-path price
+        [ "$(grep -c '^nom: core' "$console")" -eq "$cores" ]
+        rm "$provider/reply"
+        trouble "$says_late"
+    done
 }
 
 @test "P3: a provider that trickles, that is not there, and whose name is no address" {

@@ -1,7 +1,9 @@
 #!/usr/bin/env bats
 # Several apps in one guest: nomctl run with two nhttpd and the price daemon, each on a NIC of its own.
-# NOM_TEST_ACCEL: tcg (default) or kvm. Nothing here depends on how fast the machine is.
+# NOM_TEST_ACCEL: tcg (default) or kvm; one test has both where KVM works. Nothing here depends on how
+# fast the machine is.
 load ../cli/lib.bash
+load boot.bash
 setup() {
     cli_setup
     accel=${NOM_TEST_ACCEL:-tcg}
@@ -13,8 +15,8 @@ json() { jq -c "$1" <<<"$output"; }
 # $1: further options. Prices at which the first app earns nothing and the second does.
 two_apps() {
     run --separate-stderr nomctl run nhttpd --db "$db" --accel "$accel" --table t --apps 2 \
-        --utility penalty:l0_us=1000000 --utility simple:alpha=40,l0_us=1000000 --load 2 --seconds 6 \
-        --price 1,25@2s,1.5@4s --json "$@"
+        --utility penalty:l0_us=1000000 --utility simple:alpha=40,l0_us=1000000 --load 2 --seconds 3 \
+        --price 1,25@1s,1.5@2s --json "$@"
     echo "$status $output $stderr"
     [ "$status" -eq 0 ]
     [ "$(json '[.phases[] | [.phase, .app_number, .price_usd_per_gbit, .serving]]')" = \
@@ -32,9 +34,15 @@ two_apps() {
     [ "$(sqlite3 "$db" 'SELECT DISTINCT vcpus FROM trial')" = 3 ]
 }
 
-@test "K10: more apps than virtual processors" {
-    two_apps --vcpus 1
-    [ "$(json .vcpus)" = 1 ]
+@test "P2, K10: two apps and priced on 1, 2 and 4 virtual processors" {
+    boot_accels
+    for accel in $ACCELS; do
+        for cores in 1 2 4; do
+            [ "$accel" = tcg ] || [ "$cores" -eq 2 ] || continue
+            db=$accel-$cores.db two_apps --vcpus "$cores"
+            [ "$(json '[.accel, .vcpus]')" = "[\"$accel\",$cores]" ]
+        done
+    done
 }
 
 @test "run: QEMU's user network, where priced reaches the provider by the gateway" {

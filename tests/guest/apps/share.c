@@ -2,7 +2,7 @@
  * Apps that share cores, or do not:
  *
  *   share spin BYTE MS  computes with this byte in all vector registers, which must stay there;
- *                       so long and until it has been pre-empted often, if others run
+ *                       so long and until it has been pre-empted often, if apps outnumber cores
  *   share hog MS        gets the upcall and never answers; so long and until it was cut often
  *   share mute MS       the same, with no entry for upcalls
  *   share peek N        yields N times, looks for what another app left in the registers
@@ -30,11 +30,11 @@ static uint64_t answer(struct nom_context *context, uint64_t events) {
     return events & NOM_EVENT_FAULT ? NOM_RESUME_FAULT : NOM_RESUME_SAVED;
 }
 
-static bool others_run(void) {
+static bool cores_are_shared(void) {
     unsigned count = 0;
     for (unsigned i = 0; i < NOM_APPS_MAX; i++)
         count += *(const volatile uint32_t *)&board->apps[i].state == NOM_APP_RUNS;
-    return count > 1;
+    return count > board->cores;
 }
 
 /* Counted by the kernel at any moment, so not to be read once. */
@@ -47,7 +47,8 @@ static void spin(struct nom_context *context, const char *byte, uint64_t ms) {
     uint64_t rounds = 0, broken = 0, begin = plat_now_us(), time_us = 0;
     upcalls(context, answer, 0);
     registers_fill(&in, (uint8_t)strtoul(byte, NULL, 0));
-    while (time_us < ms * 1000 || (others_run() && preemptions < ENOUGH && time_us < LONG_US)) {
+    while (time_us < ms * 1000 ||
+           (cores_are_shared() && preemptions < ENOUGH && time_us < LONG_US)) {
         time_us = plat_now_us() - begin;
         memset(&out, 0, sizeof out);
         registers_hold(&in, &out, 300000);
