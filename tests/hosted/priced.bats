@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # priced as a Linux process: each adapter, and a provider that misbehaves in every way that the price
-# page must survive (spec P1 to P3). What readers of the page see, priced prints itself (--report).
+# page must survive (spec P1 to P3), and an nhttpd beside it that follows the page. What readers of the
+# page see, priced prints itself (--report).
 # shellcheck disable=SC2034,SC2154 # variables of lib.bash and priced.bash
 load lib.bash
 load priced.bash
@@ -12,6 +13,7 @@ setup() {
 }
 teardown() {
     provider_stop
+    [ -z "${app_pid:-}" ] || kill -9 "$app_pid" 2>/dev/null || true
     hosted_end
 }
 
@@ -26,6 +28,19 @@ priced() {
         --initrd "$BUILD/lib/nom/initrd.cpio" --board "$board" -- "$@" >"$log" 2>&1 </dev/null 3>&- &
     server_pid=$!
     says "$text"
+}
+# nhttpd beside priced, on the same board.
+app() {
+    local app_log=$BATS_TEST_TMPDIR/app turn
+    # shellcheck disable=SC2046 # words
+    $(entry) prlimit --cpu=100 "$nhttpd" --interface nom1 --board "$board" --initrd "$BUILD/lib/nom/initrd.cpio" -- \
+        --ip "$ip/24" --control-port 7700 >"$app_log" 2>&1 </dev/null 3>&- &
+    app_pid=$!
+    for ((turn = 0; turn < 1000; turn++)); do
+        ! grep -q '^nhttpd: ready' "$app_log" || break
+        sleep 0.02
+    done
+    app_follows "$ip"
 }
 alive() { kill -0 "$server_pid"; }
 stop() {
@@ -114,12 +129,14 @@ END
     stop
 }
 
-@test "priced: whatever the provider does, the last good price stays, stale, and then recovers" {
+@test "priced and an app: the provider hangs, says 500, HTML, too much, NaN, a negative price, another currency, vanishes" {
     provider_start 10.77.0.1
     provider_says '{"price": 10, "currency": "USD"}'
     priced "gbit_out_per_s 10" "${rest[@]}" --json-path price --currency-path currency
+    app
     every_trouble
     alive
+    kill -0 "$app_pid"
     stop
 }
 
