@@ -116,6 +116,20 @@ END
     stop
 }
 
+@test "priced: it asks again when the answer says" {
+    provider_start 10.77.0.1
+    provider_says '{"price": 10, "again": {"in_s": 3600}}'
+    priced "gbit_out_per_s 10" "${rest[@]}" --json-path price --poll 0.01 --ask-in-path again.in_s
+    sleep 1
+    [ "$(grep -c ^GET "$provider/requests")" -eq 1 ]
+    stop
+    provider_says '{"price": 10, "again": {"in_s": 0.2}}'
+    priced "gbit_out_per_s 10" "${rest[@]}" --json-path price --poll 3600 --ask-in-path again.in_s
+    provider_says '{"price": 12}'
+    says "gbit_out_per_s 10 -> 12 "
+    stop
+}
+
 @test "priced: CloudSigma's /pricing/, with its next price" {
     provider_start 10.77.0.1
     provider_says "$(cloudsigma 1 2)"
@@ -214,6 +228,9 @@ END
     refused 2 "--next-path needs --next-in" --adapter rest --url http://10.77.0.1/ "${use[@]}" --json-path a --next-path b
     refused 2 "the board's prices are in USD" --adapter rest --url http://10.77.0.1/ "${use[@]}" --json-path a --currency EUR
     refused 2 "bad value for --currency: euro" --adapter static --currency euro
+    refused 2 "bad value for --ask-in-path: a." --adapter rest --url http://10.77.0.1/ --ask-in-path a.
+    refused 2 "CloudSigma does not say when to ask" --adapter rest --url http://10.77.0.1/ --provider cloudsigma \
+        --ask-in-path a
     refused 2 "--least is above --greatest" --adapter static --price gbit_out_per_s=1 --least gbit_out_per_s=5 \
         --greatest gbit_out_per_s=4
     refused 2 "bad value for --ip: 10.77.0.2" --adapter static --price gbit_out_per_s=1 --ip 10.77.0.2
