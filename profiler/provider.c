@@ -88,11 +88,11 @@ static size_t write_reply(const struct provider_prices *p, char *reply, size_t b
     double ask_in_s = fmin(seconds_until(p->stays_unix_us), ASK_SECONDS_MAX);
 
     if (p->next_unix_us)
-        snprintf(next, sizeof next, ",\"next\":{\"price\":%.10g,\"in_s\":%.6f}",
+        snprintf(next, sizeof next, ",\"next\":{\"price\":%.17g,\"in_s\":%.6f}",
                  p->next_usd_per_gbit, seconds_until(p->next_unix_us));
     if (ask_in_s > 0)
         snprintf(ask, sizeof ask, ",\"ask_in_s\":%.6f", ask_in_s);
-    snprintf(body, sizeof body, "{\"currency\":\"USD\",\"price\":%.10g%s%s}\n", p->usd_per_gbit,
+    snprintf(body, sizeof body, "{\"currency\":\"USD\",\"price\":%.17g%s%s}\n", p->usd_per_gbit,
              next, ask);
     if (!p->known)
         snprintf(body, sizeof body, "{\"error\":\"no price yet\"}\n");
