@@ -152,7 +152,7 @@ $(BUILD)/libparts.a: $(PARTS_OBJ)
 	@rm -f $@
 	ar rcs $@ $^
 
-$(BUILD)/bin/nomctl: $(NOMCTL_OBJ) $(BUILD)/libhost.a
+$(BUILD)/bin/nomctl: $(NOMCTL_OBJ) $(BUILD)/libhost.a $(BUILD)/libparts.a
 	@mkdir -p $(@D)
 	$(CC) $(HOST_LDFLAGS) $^ $(HOST_LDLIBS) -o $@
 

@@ -16,18 +16,21 @@ enum {
     KEY_SECONDS,
     KEY_UTILITY,
     KEY_APPS,
-    KEY_ANNOUNCE
+    KEY_ANNOUNCE,
+    KEY_SPEED,
+    KEY_SCALE
 };
 
 struct run_options {
     struct measure_options measure;
-    const char *tables[RUN_APPS_MAX], *price, *load;
+    const char *tables[RUN_APPS_MAX], *load;
+    struct run_price price;
     double delay_us, seconds;
     uint32_t kick;
     struct nom_utility utilities[RUN_APPS_MAX];
     size_t table_count, utility_count; /* 1: for all apps */
     uint64_t apps;
-    bool has_delay, has_kick, announce;
+    bool has_delay, has_kick, announce, has_replay;
 };
 
 static const struct argp_option options[] = {
@@ -40,7 +43,13 @@ static const struct argp_option options[] = {
      0},
     {"delay", KEY_DELAY, "W", 0, "no table: W fixed, in us", 0},
     {"kick", KEY_KICK, "KICK", 0, "with --delay 0: natural (default) or strict", 0},
-    {"price", KEY_PRICE, "LIST", 0, "of outbound traffic, $/Gbit: 10, or 1,10@5s (default: 1)", 0},
+    {"price", KEY_PRICE, "LIST|FILE", 0,
+     "of outbound traffic, $/Gbit: 10, or 1,10@5s (default: 1); or a file with recorded prices, "
+     "CSV "
+     "or an EC2 price history (docs/prices.md)",
+     0},
+    {"speed", KEY_SPEED, "X", 0, "seconds of such a file that pass in a second (default: 1)", 0},
+    {"scale", KEY_SCALE, "K", 0, "multiply the prices of such a file (default: 1)", 0},
     {"announce", KEY_ANNOUNCE, 0, 0,
      "the provider tells each price before it holds, as some do, and the app is ready for it", 0},
     {"load", KEY_LOAD, "LIST", 0,
@@ -83,7 +92,15 @@ static int set(void *context, int key, unsigned index, const char *value) {
         o->has_kick = true;
         break;
     case KEY_PRICE:
-        o->price = value;
+        o->price.text = value;
+        break;
+    case KEY_SPEED:
+        rc = list_number("--speed", value, 1e-3, 1e9, &o->price.speed, why, sizeof why);
+        o->has_replay = true;
+        break;
+    case KEY_SCALE:
+        rc = list_number("--scale", value, 1e-9, 1e9, &o->price.scale, why, sizeof why);
+        o->has_replay = true;
         break;
     case KEY_ANNOUNCE:
         o->announce = true;
@@ -119,6 +136,7 @@ const struct command run_command = {
         "  nomctl run nhttpd --on hosted --load many,single@5s\n"
         "  nomctl run memcached --delay 4 --price 1,10@5s --value-size 100\n"
         "  nomctl run nhttpd --delay 12 --price 1,10@5s --json\n"
+        "  nomctl run nhttpd --price day.csv --speed 3600 --seconds 24\n"
         "  nomctl run nhttpd --apps 2 --utility penalty --utility refund:beta=90000 \\\n"
         "      --price 1,10@5s",
     .arguments_least = 1,
@@ -217,6 +235,8 @@ static int fits(const struct run_options *o) {
         return out_fail(NOMCTL_USAGE, "run: --table and --delay exclude each other");
     if (o->has_kick && (!o->has_delay || o->delay_us > 0))
         return out_fail(NOMCTL_USAGE, "run: --kick goes with --delay 0 only");
+    if (o->has_replay && !run_price_is_file(o->price.text))
+        return out_fail(NOMCTL_USAGE, "run: --speed and --scale go with --price FILE only");
     if (o->table_count > 1 && o->table_count != o->apps)
         return out_fail(NOMCTL_USAGE, "--table: given %zu times, for %u app%s", o->table_count,
                         (unsigned)o->apps, o->apps > 1 ? "s" : "");
@@ -233,7 +253,7 @@ static int plan(const struct run_options *o, struct run *run) {
     run->app_count = (uint32_t)o->apps;
     run->announce = o->announce;
     const char *loads = app_find(o->measure.app)->loads, *last = strrchr(loads, ',');
-    if (run_plan(run, o->price, o->load ? o->load : last ? last + 1 : loads, why, sizeof why))
+    if (run_plan(run, &o->price, o->load ? o->load : last ? last + 1 : loads, why, sizeof why))
         return out_fail(NOMCTL_USAGE, "%s", why);
     for (size_t i = 0; i < run->count; i++) {
         int code = measure_load_fits(&o->measure, &run->phases[i].load);
@@ -256,7 +276,8 @@ static int plan(const struct run_options *o, struct run *run) {
 
 int run_main(int argc, char **argv) {
     static struct run run;
-    struct run_options o = {.price = "1", .seconds = 10, .apps = 1};
+    struct run_options o = {
+        .price = {.text = "1", .speed = 1, .scale = 1}, .seconds = 10, .apps = 1};
     struct common common;
     struct store *store;
     measure_defaults(&o.measure);

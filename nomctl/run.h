@@ -51,8 +51,21 @@ struct run {
     struct store_session session;
 };
 
+/* Where a run's prices come from: a schedule as typed, or the name of a file with a recorded
+ * history (docs/prices.md), of which `speed` seconds pass in a second and whose prices count
+ * `scale` times.
+ */
+struct run_price {
+    const char *text;
+    double speed, scale;
+};
+bool run_price_is_file(const char *text);
+/* What such a file says of the first `seconds`, as a schedule. 0, or -1 with why. */
+int run_trace(const struct run_price *price, double seconds, struct step steps[STEPS_MAX],
+              size_t *count, char *why, size_t why_bytes);
 /* The phases of two schedules over `seconds`. 0, or -1 with why. */
-int run_plan(struct run *run, const char *prices, const char *loads, char *why, size_t why_bytes);
+int run_plan(struct run *run, const struct run_price *price, const char *loads, char *why,
+             size_t why_bytes);
 /* What a phase earned by its measurements: revenue on useful bits less the price of those sent. */
 double run_profit_usd_per_s(const struct nom_utility *utility, double price_usd_per_gbit,
                             const struct trial_result *r);

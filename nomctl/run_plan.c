@@ -27,10 +27,13 @@ static int within(const char *what, const struct step *steps, size_t count, doub
     return -1;
 }
 
-int run_plan(struct run *run, const char *prices, const char *loads, char *why, size_t why_bytes) {
+int run_plan(struct run *run, const struct run_price *from, const char *loads, char *why,
+             size_t why_bytes) {
     struct step price[STEPS_MAX], load[STEPS_MAX];
     size_t price_count, load_count;
-    if (list_schedule("--price", prices, price, &price_count, why, why_bytes) ||
+    if ((run_price_is_file(from->text)
+             ? run_trace(from, run->seconds, price, &price_count, why, why_bytes)
+             : list_schedule("--price", from->text, price, &price_count, why, why_bytes)) ||
         list_schedule("--load", loads, load, &load_count, why, why_bytes) ||
         within("--price", price, price_count, run->seconds, why, why_bytes) ||
         within("--load", load, load_count, run->seconds, why, why_bytes))

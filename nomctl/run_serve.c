@@ -186,6 +186,7 @@ static int phase_run(struct serving *s, size_t number) {
     if (code)
         return code;
     int64_t due_us = announce_next(s, number);
+    target_price_stays(s->target, unix_us() + (int64_t)(p->seconds * 1e6));
     profiler_measure_apps(s->target, &settings, trials, stop_flag());
     for (int64_t left_us; !*stop_flag() && (left_us = due_us - unix_us()) > 0;)
         usleep(left_us < LOOK_US ? (useconds_t)left_us : LOOK_US);

@@ -172,7 +172,7 @@ struct target {
     struct target_app apps[TARGET_APPS_MAX];
     uint32_t app_count;
     bool prices;         /* the price daemon runs too, and asks `provider` */
-    double price_poll_s; /* as often; 0: as usual */
+    double price_poll_s; /* as often, while it is not told when to; 0: as usual */
     struct provider provider;
     int serial_fd;
     char *serial_log; /* what it has said so far, NUL-terminated; NULL before its first word.
@@ -189,7 +189,7 @@ struct target_options {
     uint32_t apps;                /* how often the app runs, at most TARGET_APPS_MAX; 0: once */
     bool prices; /* on floors that adapt: the price daemon too, as a further app, which asks the
                     provider that this process then plays */
-    double price_poll_s; /* how often it asks; 0: as usual */
+    double price_poll_s; /* how often it asks while it is not told when to; 0: as usual */
 };
 
 /* Enters a fresh network namespace (this thread stays in it until target_stop), starts QEMU or the
@@ -223,6 +223,9 @@ void target_stop(struct target *t);
  * what it announces to come at a time (CLOCK_REALTIME) if next_unix_us is not 0. */
 void target_price(struct target *t, double usd_per_gbit, double next_usd_per_gbit,
                   int64_t next_unix_us);
+/* That it answers no other price before a time (CLOCK_REALTIME), until the next target_price: the
+ * price daemon need not ask before, and leaves the cores to what is measured. */
+void target_price_stays(struct target *t, int64_t until_unix_us);
 
 /* Control requests to a running app, over any reachable address. 0, or -1 with why (the app's own
  * words if it refused). The time-out given to control_connect bounds every later request on that

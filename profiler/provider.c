@@ -25,7 +25,8 @@
 
 #define REQUEST_SECONDS   1
 #define REQUEST_BYTES_MAX 4096
-#define POLL_S            0.05 /* how often the price daemon asks */
+#define POLL_S            0.02 /* how often the price daemon asks while the price may change */
+#define ASK_SECONDS_MAX   10.0 /* and while it stays, so that its age is bounded */
 #define RETRY_SECONDS_MAX 1
 #define PRICE_USD_MAX     1e9
 
@@ -33,7 +34,8 @@ struct provider_prices {
     _Atomic uint32_t sequence;
     uint32_t known; /* 0 until the first price */
     double usd_per_gbit, next_usd_per_gbit;
-    int64_t next_unix_us; /* 0: nothing is announced */
+    int64_t next_unix_us;  /* 0: nothing is announced */
+    int64_t stays_unix_us; /* until then nothing changes but by announcement; 0: who knows */
 };
 
 static struct provider_prices read_prices(struct provider_prices *shared) {
@@ -46,6 +48,7 @@ static struct provider_prices read_prices(struct provider_prices *shared) {
         copy.usd_per_gbit = shared->usd_per_gbit;
         copy.next_usd_per_gbit = shared->next_usd_per_gbit;
         copy.next_unix_us = shared->next_unix_us;
+        copy.stays_unix_us = shared->stays_unix_us;
         atomic_thread_fence(memory_order_acquire);
     } while (before % 2 || before != atomic_load(&shared->sequence));
     return copy;
@@ -62,18 +65,35 @@ void target_price(struct target *t, double usd_per_gbit, double next_usd_per_gbi
     shared->usd_per_gbit = usd_per_gbit;
     shared->next_usd_per_gbit = next_usd_per_gbit;
     shared->next_unix_us = next_unix_us;
+    shared->stays_unix_us = 0;
     atomic_fetch_add(&shared->sequence, 1);
 }
 
+void target_price_stays(struct target *t, int64_t until_unix_us) {
+    struct provider_prices *shared = t->provider.prices;
+
+    if (!shared)
+        return;
+    atomic_fetch_add(&shared->sequence, 1);
+    shared->stays_unix_us = until_unix_us;
+    atomic_fetch_add(&shared->sequence, 1);
+}
+
+static double seconds_until(int64_t unix_us) {
+    return fmax(0, (double)(unix_us - profiler_unix_us()) * 1e-6);
+}
+
 static size_t write_reply(const struct provider_prices *p, char *reply, size_t bytes) {
-    char body[256], next[96] = "";
-    double in_s = (double)(p->next_unix_us - profiler_unix_us()) * 1e-6;
+    char body[256], next[96] = "", ask[48] = "";
+    double ask_in_s = fmin(seconds_until(p->stays_unix_us), ASK_SECONDS_MAX);
 
     if (p->next_unix_us)
-        snprintf(next, sizeof next, ",\"next\":{\"price\":%.10g,\"in_s\":%.6f}",
-                 p->next_usd_per_gbit, in_s > 0 ? in_s : 0);
-    snprintf(body, sizeof body, "{\"currency\":\"USD\",\"price\":%.10g%s}\n", p->usd_per_gbit,
-             next);
+        snprintf(next, sizeof next, ",\"next\":{\"price\":%.17g,\"in_s\":%.6f}",
+                 p->next_usd_per_gbit, seconds_until(p->next_unix_us));
+    if (ask_in_s > 0)
+        snprintf(ask, sizeof ask, ",\"ask_in_s\":%.6f", ask_in_s);
+    snprintf(body, sizeof body, "{\"currency\":\"USD\",\"price\":%.17g%s%s}\n", p->usd_per_gbit,
+             next, ask);
     if (!p->known)
         snprintf(body, sizeof body, "{\"error\":\"no price yet\"}\n");
     return (size_t)snprintf(reply, bytes,
@@ -205,7 +225,8 @@ void profiler_priced_arguments(const struct target *t, const char *url_ip, char 
     snprintf(text, bytes,
              "--adapter rest --url http://%s:%d/prices --use gbit_out_per_s --unit usd_per_gbit "
              "--json-path price --currency-path currency --next-path next.price "
-             "--next-in-path next.in_s --poll %.3f --jitter 0 --retry %.3f --retry-most %d "
+             "--next-in-path next.in_s --ask-in-path ask_in_s --poll %.3f --jitter 0 --retry %.3f "
+             "--retry-most %d "
              "--least gbit_out_per_s=0 --greatest gbit_out_per_s=%g --max-factor 0",
              url_ip, t->provider.port, poll_s, fmin(poll_s, RETRY_SECONDS_MAX), RETRY_SECONDS_MAX,
              PRICE_USD_MAX);

@@ -23,6 +23,7 @@ struct priced_quote {
 struct priced_answer {
     uint32_t count;
     struct priced_quote quote[NOM_USES_MAX]; /* each of another use */
+    double ask_in_s; /* from now: when the provider wants to be asked again; 0: it does not say */
 };
 
 /* Why there is no answer: failures of one kind are logged together. */

@@ -19,6 +19,7 @@
 #define PRICED_CURRENCY_BYTES 4u         /* three letters, and the end */
 
 #define PRICED_POLL_S            60.0
+#define PRICED_ASK_LEAST_S       0.01 /* between questions, whatever settings or provider say */
 #define PRICED_CONNECT_S         5.0
 #define PRICED_TOTAL_S           15.0
 #define PRICED_RETRY_S           1.0 /* after the first failure; doubles with each */

@@ -11,11 +11,11 @@ static const struct {
 } numbers[] = {
 #define NUMBER(name, field, least, greatest)                                                       \
     { name, offsetof(struct priced_options, field), least, greatest }
-    NUMBER("--poll", poll_s, 0.01, PRICED_SECONDS_MAX),
+    NUMBER("--poll", poll_s, PRICED_ASK_LEAST_S, PRICED_SECONDS_MAX),
     NUMBER("--connect-timeout", connect_s, 0.01, PRICED_SECONDS_MAX),
     NUMBER("--total-timeout", total_s, 0.01, PRICED_SECONDS_MAX),
-    NUMBER("--retry", retry_s, 0.01, PRICED_SECONDS_MAX),
-    NUMBER("--retry-most", retry_most_s, 0.01, PRICED_SECONDS_MAX),
+    NUMBER("--retry", retry_s, PRICED_ASK_LEAST_S, PRICED_SECONDS_MAX),
+    NUMBER("--retry-most", retry_most_s, PRICED_ASK_LEAST_S, PRICED_SECONDS_MAX),
     NUMBER("--jitter", settings.jitter, 0, 0.5),
     NUMBER("--seed", seed, 0, 9007199254740992.0),
     NUMBER("--max-factor", settings.max_factor, 0, 1e12),
@@ -230,6 +230,11 @@ static int next_in(struct priced_options *o, const char *v) {
                : -1;
 }
 
+static int ask_in_path(struct priced_options *o, const char *v) {
+    o->provider.has_ask_in = true;
+    return priced_path_parse(v, &o->provider.ask_in);
+}
+
 static const struct {
     const char *name;
     int (*set)(struct priced_options *o, const char *value);
@@ -259,6 +264,7 @@ static const struct {
     {"--next-path", next_path},
     {"--next-in-path", next_in_path},
     {"--next-in", next_in},
+    {"--ask-in-path", ask_in_path},
 };
 
 /* 0; -1: its value is bad; -2: there is no such option. */

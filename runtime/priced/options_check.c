@@ -34,6 +34,8 @@ static int check_rest(struct priced_options *o, char *why, size_t why_bytes) {
     if (o->connect_s > o->total_s)
         return bad(why, why_bytes, "--connect-timeout is longer than --total-timeout");
     if (p->cloudsigma) {
+        if (p->has_ask_in)
+            return bad(why, why_bytes, "CloudSigma does not say when to ask: no --ask-in-path");
         if (p->mappings > 1 ||
             (p->mappings == 1 && p->mapping[0].unit->use_id != NOM_USE_GBIT_OUT_PER_S))
             return bad(why, why_bytes, "--provider cloudsigma gives one price, gbit_out_per_s");

@@ -69,6 +69,9 @@ static int judge_each(const struct priced *p, const struct priced_answer *a,
                       struct priced_trouble *t) {
     if (a->count == 0 || a->count > NOM_USES_MAX)
         return priced_trouble(t, PRICED_NONSENSE, "an answer without a price");
+    if (!(a->ask_in_s >= 0 && a->ask_in_s <= PRICED_SECONDS_MAX))
+        return priced_trouble(t, PRICED_BOUNDS, "the provider wants to be asked again in %g s",
+                              a->ask_in_s);
     for (uint32_t i = 0; i < a->count; i++) {
         const struct priced_quote *q = &a->quote[i];
         const char *what = "price", *why;
@@ -258,7 +261,9 @@ struct priced_outcome priced_answered(struct priced *p, uint64_t now_us,
     o.publish = true;
     if (p->settings.poll_us == 0)
         return o;
-    p->ask_us = later(p, now_us, p->settings.poll_us);
+    double ask_in_s = fmax(answer->ask_in_s, PRICED_ASK_LEAST_S);
+    p->ask_us = later(p, now_us,
+                      answer->ask_in_s > 0 ? (uint64_t)(ask_in_s * US_PER_S) : p->settings.poll_us);
     /* An announced price is looked at when it should be there. */
     for (uint32_t i = 0; i < p->count; i++)
         if (p->price[i].has_next && p->price[i].next_us > now_us && p->price[i].next_us < p->ask_us)

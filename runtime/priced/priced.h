@@ -8,7 +8,8 @@
  *    good answer that names it clears the mark.
  * 3. An answer is taken whole or not at all: one price out of bounds refuses all of it.
  * 4. After k failures in a row the next question comes retry_us * 2^(k - 1) later, retry_most_us at
- *    most, jitter apart; after an answer, poll_us later. It never asks twice at once.
+ *    most, jitter apart; after an answer, poll_us later, or when the answer says. It never asks
+ *    twice at once.
  * 5. Of each kind of trouble one line is to be logged, and no other within log_us.
  *
  * States:  WAITING --priced_ask--> ASKED --priced_answered / priced_failed--> WAITING

@@ -50,6 +50,14 @@ static int read_mapping(const struct priced_provider *provider, const json_t *do
     return m->has_next ? read_next(document, m, quote, t) : 0;
 }
 
+static int read_ask_in(const struct priced_provider *provider, const json_t *document,
+                       struct priced_answer *out, struct priced_trouble *t) {
+    const json_t *value = priced_path_find(document, &provider->ask_in);
+    if (value && !json_is_null(value) && priced_json_number(value, &out->ask_in_s) != 0)
+        return priced_trouble(t, PRICED_NONSENSE, "when to ask again is no number");
+    return 0;
+}
+
 int priced_provider_read(const struct priced_provider *provider, const char *body, size_t bytes,
                          struct priced_answer *out, struct priced_trouble *t) {
     const json_t *document = priced_json_read(body, bytes, t);
@@ -62,5 +70,5 @@ int priced_provider_read(const struct priced_provider *provider, const char *bod
         if (read_mapping(provider, document, &provider->mapping[i], &out->quote[i], t) != 0)
             return -1;
     out->count = provider->mappings;
-    return 0;
+    return provider->has_ask_in ? read_ask_in(provider, document, out, t) : 0;
 }

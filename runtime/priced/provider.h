@@ -26,6 +26,8 @@ struct priced_provider {
     char currency[PRICED_CURRENCY_BYTES];
     uint32_t mappings;
     struct priced_mapping mapping[NOM_USES_MAX];
+    bool has_ask_in;
+    struct priced_path ask_in; /* seconds from now */
 };
 
 /* 0 and the answer; -1 and the trouble. */

@@ -10,9 +10,12 @@
  *   seed compare DB           a session of nomctl compare
  *   seed failed DB            one whose only trial failed
  *   seed table FILE APP       a table of that app
+ *   seed turning FILE         a table of nhttpd whose choice turns with the price: at one
+ * connection W = 0 (row 0) below 4.4 $/Gbit, W = 20 (row 1) above
  */
 #include "runtime/econ/econ.h"
 #include "store/store.h"
+#include "tests/unit/sample_table.h"
 #include "tuner/tuner.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -135,6 +138,15 @@ static int write_table(const char *path, const char *app) {
     return rc;
 }
 
+static int write_turning(const char *path) {
+    struct sample_table table = sample_table();
+    FILE *to = fopen(path, "wb");
+    int rc = to && fwrite(&table, 1, sizeof table, to) == sizeof table ? 0 : 1;
+    if (to && fclose(to) != 0)
+        rc = 1;
+    return rc;
+}
+
 int main(int argc, char **argv) {
     if (argc == 4 && strcmp(argv[1], "profile") == 0)
         return add_session(argv[2], "profile", "nom", argv[3], 0);
@@ -146,7 +158,10 @@ int main(int argc, char **argv) {
         return add_session(argv[2], "profile", "nom", "kvm", 1);
     if (argc == 4 && strcmp(argv[1], "table") == 0)
         return write_table(argv[2], argv[3]);
-    fputs("usage: seed profile DB ACCEL | hosted DB | compare DB | failed DB | table FILE APP\n",
+    if (argc == 3 && strcmp(argv[1], "turning") == 0)
+        return write_turning(argv[2]);
+    fputs("usage: seed profile DB ACCEL | hosted DB | compare DB | failed DB | table FILE APP | "
+          "turning FILE\n",
           stderr);
     return 2;
 }

@@ -78,6 +78,29 @@ run_app() { nomctl run nhttpd --db "$db" "$@"; }
     fails 2 "at most 64 steps" run_app --price "1$(seq -s '' -f ',2@%gs' 1 64)"
 }
 
+@test "recorded prices: files that will not do" {
+    fails 2 "none.csv: No such file" run_app --price none.csv
+    printf 'time_s,gbit_out_per_s:usd_per_gbit\n0,1\nsoon,2\n' >bad.csv
+    fails 2 "bad.csv: line 3: no time: soon" run_app --price bad.csv
+    printf 'time_s,cpu_s_per_s:usd_per_s\n0,1\n' >cpu.csv
+    fails 2 "cpu.csv: it does not begin with a price of gbit_out_per_s" run_app --price cpu.csv
+    printf 'time_s,gbit_out_per_s:usd_per_gbit\n0,1\n60,2\n' >fast.csv
+    fails 2 "fast.csv: at --speed 1000 prices change 0.06 s apart" run_app --price fast.csv --speed 1000
+    { echo time_s,gbit_out_per_s:usd_per_gbit && seq 0 99 | awk '{ print $1 "," $1 + 1 }'; } >long.csv
+    fails 2 "long.csv: more than 64 prices in 10 s at --speed 9" run_app --price long.csv --speed 9
+    printf 'time_s,gbit_out_per_s:usd_per_gbit\n0,2e9\n' >dear.csv
+    fails 2 "dear.csv: 2e+09 \$/Gbit is more than 1e+09" run_app --price dear.csv
+    echo '{"SpotPriceHistory": []}' >ec2.json
+    fails 2 "ec2.json: no price in SpotPriceHistory" run_app --price ec2.json
+    echo '{' >broken.json
+    fails 2 "broken.json: no JSON: line" run_app --price broken.json
+    : >empty
+    fails 2 "empty: line 0: a trace without a price" run_app --price empty
+    fails 2 "--speed and --scale go with --price FILE only" run_app --price 10 --speed 2
+    fails 2 "--speed: 0 is not between" run_app --price fast.csv --speed 0
+    fails 2 "--scale: 'x' is not a number" run_app --price fast.csv --scale x
+}
+
 @test "options of a run that exclude each other" {
     fails 2 "--table and --delay exclude each other" run_app --table t --delay 4
     fails 2 "--kick goes with --delay 0 only" run_app --delay 4 --kick strict

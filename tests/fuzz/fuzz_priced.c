@@ -73,6 +73,8 @@ static struct priced_provider provider_of(bool cloudsigma) {
     FUZZ_CHECK(priced_path_parse("next[1]", &p.mapping[0].next) == 0);
     FUZZ_CHECK(priced_path_parse("next[0]", &p.mapping[0].next_in) == 0);
     FUZZ_CHECK(priced_path_parse("cpu", &p.mapping[1].price) == 0);
+    p.has_ask_in = !cloudsigma;
+    FUZZ_CHECK(priced_path_parse("in", &p.ask_in) == 0);
     return p;
 }
 
@@ -115,6 +117,7 @@ static void judge(const struct priced_provider *provider, const char *body, size
             o = priced_failed(&p, now_us, &t);
             FUZZ_CHECK(p.price[0].stale && p.price[0].price_usd == 10);
         }
+        FUZZ_CHECK(priced_ask_us(&p) > now_us && priced_ask_us(&p) < UINT64_MAX);
         FUZZ_CHECK(strlen(o.line) < sizeof o.line && strchr(o.line, '\n') == NULL);
         check_believed(&p);
     }

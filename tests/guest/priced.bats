@@ -1,8 +1,9 @@
 #!/usr/bin/env bats
 # priced as a guest's app, with a NIC and a stack of its own: each adapter, and a provider that
-# misbehaves in every way that the price page must survive (spec P1 to P3). What readers of the page
-# see, priced prints itself (--report). Under TCG, one test with 1, 2 and 4 vCPUs; the last
-# repeats the essence under KVM where it works. Needs root, for a tap.
+# misbehaves in every way that the price page must survive (spec P1 to P3), and an nhttpd in the same
+# guest that follows the page, on a NIC of its own. What readers of the page see, priced prints itself
+# (--report). Under TCG, one test with 1, 2 and 4 vCPUs; the last repeats the essence under KVM where
+# it works. Needs root, for taps.
 # shellcheck disable=SC2034,SC2154 # variables of lib.bash and priced.bash
 load lib.bash
 load ../hosted/priced.bash
@@ -11,6 +12,9 @@ setup_file() {
     cd "$BATS_TEST_DIRNAME/../.." || return 1
     [ "$(id -u)" = 0 ] || skip "needs root, for a tap"
     guest_net
+    in_net ip tuntap add tap1 mode tap vnet_hdr
+    in_net ip addr add 10.77.1.1/24 dev tap1
+    in_net ip link set tap1 up
 }
 setup() {
     cd "$BATS_TEST_DIRNAME/../.." || return 1
@@ -33,6 +37,17 @@ priced() {
     guest_boot "priced: ready" priced --ip "$ip/24" "$@"
     server_pid=$qemu_pid
     says "$text"
+}
+# The same beside nhttpd, which is the first app and so takes the first NIC.
+priced_beside_app() {
+    local guest_cores=2
+    local guest_options="-netdev tap,id=n1,ifname=tap1,script=no,downscript=no
+        -device virtio-net-pci,disable-legacy=on,netdev=n1,mac=52:54:00:77:01:02"
+    said=0
+    guest_boot "priced: ready" nhttpd --ip 10.77.1.2/24 --control-port 7700 -- priced --ip "$ip/24" "${@:2}"
+    server_pid=$qemu_pid
+    says "$1"
+    app_follows 10.77.1.2
 }
 alive() { kill -0 "$qemu_pid"; }
 refused() { # STATUS TEXT ARG...: ends with that exit status, and says TEXT
@@ -79,10 +94,10 @@ refused() { # STATUS TEXT ARG...: ends with that exit status, and says TEXT
     grep -q '^Host: 10.77.0.1:8080' "$provider/requests"
 }
 
-@test "P3: whatever the provider does, the last good price stays, stale, and then recovers" {
+@test "P3: page and app: the provider hangs, says 500, HTML, too much, NaN, a negative price, another currency, vanishes" {
     provider_start
     provider_says '{"price": 10, "currency": "USD"}'
-    priced "gbit_out_per_s 10" "${rest[@]}" --json-path price --currency-path currency
+    priced_beside_app "gbit_out_per_s 10" "${rest[@]}" --json-path price --currency-path currency
     every_trouble
     alive
 }
@@ -148,6 +163,6 @@ refused() { # STATUS TEXT ARG...: ends with that exit status, and says TEXT
     [ "$guest_status" -eq $(((0x40 + 2) << 1 | 1)) ] || skip "KVM does not start"
     provider_start
     provider_says '{"price": 10, "currency": "USD"}'
-    priced "gbit_out_per_s 10" "${rest[@]}" --json-path price --currency-path currency
+    priced_beside_app "gbit_out_per_s 10" "${rest[@]}" --json-path price --currency-path currency
     every_trouble
 }

@@ -7,7 +7,9 @@
 #   provider_replies FORMAT     from now on: printf FORMAT, head and all
 #   provider_stop, provider_again   it vanishes, and comes back
 #   says TEXT                   waits until priced has said TEXT since the last `says`
-#   every_trouble               all that a provider may do; priced must have said its first price, 10
+#   app_follows ADDRESS         an nhttpd that serves there and reads the same page; it gets a table
+#   every_trouble               all that a provider may do; priced must have said its first price, 10.
+#                               At each trouble the page, and the app where one follows, are looked at
 #
 # shellcheck shell=bash disable=SC2034,SC2154 # variables of lib.bash
 #
@@ -67,64 +69,120 @@ says() {
     return 1
 }
 
+app_statistics() { in_net "$BUILD/tests/guest/statistics" "$app_ip" 7700; }
+app_answers() { [ "$(in_net curl -sS -m 20 -o /dev/null -w '%{http_code}' "http://$app_ip/")" = 200 ]; }
+
+# app_at PRICE: what the app says of itself begins so. At 4.4 $/Gbit its table turns to another W.
+app_at() {
+    local row=0 delay_us=0
+    [ "$1" -le 4 ] || row=1 delay_us=20
+    echo "price $1 row $row delay_us $delay_us serving 1 adapting 1 changes $app_changes refused 0 requests "
+}
+
+app_follows() {
+    app_ip=$1
+    "$BUILD/tests/cli/seed" turning "$BATS_TEST_TMPDIR/table"
+    in_net "$BUILD/bin/nomctl" deploy "$BATS_TEST_TMPDIR/table" --to "$app_ip:7700" --timeout 20
+    app_changes=$(app_statistics | sed 's/.* changes \([0-9]*\) .*/\1/')
+    app_stays "a provider that is well"
+}
+
+# The app is where the last good price put it, has not moved meanwhile, and serves.
+app_stays() { # TROUBLE
+    local before after
+    [ -n "${app_ip:-}" ] || return 0
+    before=$(app_statistics)
+    app_answers
+    after=$(app_statistics)
+    echo "# $1: nhttpd: $after" >&3
+    [[ $before == "$(app_at 10)"* && $after == "$(app_at 10)"* ]]
+    [ "${after##* }" -gt "${before##* }" ]
+}
+
+# A new price moves the app: each moves it to another row.
+app_moves() { # PRICE
+    local now turn
+    app_changes=$((app_changes + 1))
+    for ((turn = 0; turn < 1000; turn++)); do
+        now=$(app_statistics)
+        [[ $now != "$(app_at "$1")"* ]] || return 0
+        sleep 0.02
+    done
+    echo "the app does not follow to $1: $now"
+    return 1
+}
+app_turns() { # there and back
+    [ -n "${app_ip:-}" ] || return 0
+    provider_says '{"price": 2, "currency": "USD"}'
+    says "gbit_out_per_s 10 -> 2 \$/Gbit"
+    app_moves 2
+    provider_says '{"price": 10, "currency": "USD"}'
+    says "gbit_out_per_s 2 -> 10 \$/Gbit"
+    app_moves 10
+}
+
 # The page: 10 $/Gbit, stale, and its age grows; then the provider is good again.
-stale_then_good() {
+stale_then_good() { # TROUBLE
     says "board: gbit_out_per_s 10 \$/Gbit, stale, "
     first=$(tail -n +"$said" "$log" | head -n 1 | sed 's/.*stale, \([0-9.]*\) s old.*/\1/')
     says "board: gbit_out_per_s 10 \$/Gbit, stale, "
     second=$(tail -n +"$said" "$log" | head -n 1 | sed 's/.*stale, \([0-9.]*\) s old.*/\1/')
     awk "BEGIN { exit !($second > $first && $first > 0) }"
+    app_stays "$1"
     provider_says '{"price": 10, "currency": "USD"}'
     says "the provider answers again"
     says "board: gbit_out_per_s 10 \$/Gbit, 0."
+    app_turns
 }
-trouble() { # TEXT that priced says of it
-    says "$1"
+trouble() { # NAME TEXT that priced says of it
+    says "$2"
     tail -n +"$said" "$log" | head -n 1 | grep -q "the last good price stays"
-    stale_then_good
+    stale_then_good "$1"
 }
 
 every_trouble() {
-    rm "$provider/reply" # it hangs
-    trouble "${says_late:-timed out}"
+    rm "$provider/reply"
+    trouble "it hangs" "${says_late:-timed out}"
     provider_replies 'HTTP/1.1 500 Oops\r\nContent-Length: 4\r\n\r\noops'
-    trouble "the provider answers status 500"
+    trouble "status 500" "the provider answers status 500"
     provider_replies 'HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n<html><body>Bad gateway</body></html>'
-    trouble "no JSON: line 1"
+    trouble "HTML" "no JSON: line 1"
     { printf 'HTTP/1.1 200 OK\r\n\r\n{"price": 5, "currency": "USD", "x": "' && head -c 1000000 /dev/zero | tr '\0' x &&
         printf '"}'; } >"$provider/reply.new"
     mv "$provider/reply.new" "$provider/reply"
-    trouble "a body of more than 65536 bytes"
+    trouble "a huge body" "a body of more than 65536 bytes"
     provider_says '{"price": NaN, "currency": "USD"}'
-    trouble "no JSON: line 1"
+    trouble "NaN" "no JSON: line 1"
     provider_says '{"price": "NaN", "currency": "USD"}'
-    trouble "the price is no number: NaN"
+    trouble "\"NaN\"" "the price is no number: NaN"
     provider_says '{"price": -3, "currency": "USD"}'
-    trouble "the price -3 \$/Gbit is negative"
+    trouble "a negative price" "the price -3 \$/Gbit is negative"
     provider_says '{"price": 0, "currency": "USD"}'
-    trouble "the price 0 \$/Gbit is below the least"
+    trouble "a price of 0" "the price 0 \$/Gbit is below the least"
     provider_says '{"price": 1e7, "currency": "USD"}'
-    trouble "above the greatest"
+    trouble "a price of ten million" "above the greatest"
     provider_says '{"price": 9, "currency": "EUR"}'
-    trouble "the currency is EUR, not USD"
+    trouble "another currency" "the currency is EUR, not USD"
     provider_says '{"cost": 9, "currency": "USD"}'
-    trouble "no price where it should be"
+    trouble "no price" "no price where it should be"
     provider_replies 'SSH-2.0-OpenSSH_9.2\r\n'
     says "${says_no_http:-HTTP/0.9}"
-    stale_then_good
+    stale_then_good "no HTTP"
     provider_replies 'HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{"price": 9'
     says "the last good price stays" # its connection ends amid the body
-    stale_then_good
+    stale_then_good "half a body"
     # It vanishes for a while (a minute, at these settings' pace), and comes back with another price.
     provider_stop
     says "${says_gone:-connect}"
     says "board: gbit_out_per_s 10 \$/Gbit, stale, "
     sleep 1
     says "board: gbit_out_per_s 10 \$/Gbit, stale, 1."
+    app_stays "it has vanished"
     provider_says '{"price": 12, "currency": "USD"}'
     provider_again
     says "gbit_out_per_s 10 -> 12 \$/Gbit"
     says "board: gbit_out_per_s 12 \$/Gbit, 0."
+    [ -z "${app_ip:-}" ] || [[ $(app_statistics) == "$(app_at 12)"* ]]
     [ "$(grep -cE "board: gbit_out_per_s (-|0 |nan|inf|5|9|3|1e)" "$log")" -eq 0 ]
 }
 

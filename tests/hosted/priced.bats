@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # priced as a Linux process: each adapter, and a provider that misbehaves in every way that the price
-# page must survive (spec P1 to P3). What readers of the page see, priced prints itself (--report).
+# page must survive (spec P1 to P3), and an nhttpd beside it that follows the page. What readers of the
+# page see, priced prints itself (--report).
 # shellcheck disable=SC2034,SC2154 # variables of lib.bash and priced.bash
 load lib.bash
 load priced.bash
@@ -12,6 +13,7 @@ setup() {
 }
 teardown() {
     provider_stop
+    [ -z "${app_pid:-}" ] || kill -9 "$app_pid" 2>/dev/null || true
     hosted_end
 }
 
@@ -26,6 +28,19 @@ priced() {
         --initrd "$BUILD/lib/nom/initrd.cpio" --board "$board" -- "$@" >"$log" 2>&1 </dev/null 3>&- &
     server_pid=$!
     says "$text"
+}
+# nhttpd beside priced, on the same board.
+app() {
+    local app_log=$BATS_TEST_TMPDIR/app turn
+    # shellcheck disable=SC2046 # words
+    $(entry) prlimit --cpu=100 "$nhttpd" --interface nom1 --board "$board" --initrd "$BUILD/lib/nom/initrd.cpio" -- \
+        --ip "$ip/24" --control-port 7700 >"$app_log" 2>&1 </dev/null 3>&- &
+    app_pid=$!
+    for ((turn = 0; turn < 1000; turn++)); do
+        ! grep -q '^nhttpd: ready' "$app_log" || break
+        sleep 0.02
+    done
+    app_follows "$ip"
 }
 alive() { kill -0 "$server_pid"; }
 stop() {
@@ -101,6 +116,20 @@ END
     stop
 }
 
+@test "priced: it asks again when the answer says" {
+    provider_start 10.77.0.1
+    provider_says '{"price": 10, "again": {"in_s": 3600}}'
+    priced "gbit_out_per_s 10" "${rest[@]}" --json-path price --poll 0.01 --ask-in-path again.in_s
+    sleep 1
+    [ "$(grep -c ^GET "$provider/requests")" -eq 1 ]
+    stop
+    provider_says '{"price": 10, "again": {"in_s": 0.2}}'
+    priced "gbit_out_per_s 10" "${rest[@]}" --json-path price --poll 3600 --ask-in-path again.in_s
+    provider_says '{"price": 12}'
+    says "gbit_out_per_s 10 -> 12 "
+    stop
+}
+
 @test "priced: CloudSigma's /pricing/, with its next price" {
     provider_start 10.77.0.1
     provider_says "$(cloudsigma 1 2)"
@@ -114,12 +143,14 @@ END
     stop
 }
 
-@test "priced: whatever the provider does, the last good price stays, stale, and then recovers" {
+@test "priced and an app: the provider hangs, says 500, HTML, too much, NaN, a negative price, another currency, vanishes" {
     provider_start 10.77.0.1
     provider_says '{"price": 10, "currency": "USD"}'
     priced "gbit_out_per_s 10" "${rest[@]}" --json-path price --currency-path currency
+    app
     every_trouble
     alive
+    kill -0 "$app_pid"
     stop
 }
 
@@ -197,6 +228,9 @@ END
     refused 2 "--next-path needs --next-in" --adapter rest --url http://10.77.0.1/ "${use[@]}" --json-path a --next-path b
     refused 2 "the board's prices are in USD" --adapter rest --url http://10.77.0.1/ "${use[@]}" --json-path a --currency EUR
     refused 2 "bad value for --currency: euro" --adapter static --currency euro
+    refused 2 "bad value for --ask-in-path: a." --adapter rest --url http://10.77.0.1/ --ask-in-path a.
+    refused 2 "CloudSigma does not say when to ask" --adapter rest --url http://10.77.0.1/ --provider cloudsigma \
+        --ask-in-path a
     refused 2 "--least is above --greatest" --adapter static --price gbit_out_per_s=1 --least gbit_out_per_s=5 \
         --greatest gbit_out_per_s=4
     refused 2 "bad value for --ip: 10.77.0.2" --adapter static --price gbit_out_per_s=1 --ip 10.77.0.2

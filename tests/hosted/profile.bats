@@ -191,6 +191,37 @@ run_well() {
     [ "$(sqlite3 "$db" 'SELECT group_concat(price_gbit_out_usd_per_gbit) FROM trial_statistics')" = 1.0,1.0,2.0 ]
 }
 
+# $1: the phases expected, as begin and price
+replays() {
+    rm -f "$db"
+    run --separate-stderr "${prefix[@]}" "$place/bin/nomctl" run nhttpd --on hosted --db "$db" \
+        --delay 8 --load 1 --seconds 3 --json "${@:2}"
+    echo "$status $output $stderr"
+    [ "$status" -eq 0 ]
+    [ "$(jq -c '[.phases[] | [.start_s, .price_usd_per_gbit]]' <<<"$output")" = "$1" ]
+    [ "$(sqlite3 "$db" 'SELECT json_group_array(price_gbit_out_usd_per_gbit) FROM trial_statistics' |
+        jq -c 'map(. + 0)')" = "$(jq -c 'map(.[1])' <<<"$1")" ]
+}
+
+@test "run: recorded prices, as CSV and as EC2 has them, at a speed and a scale" {
+    become root
+    {
+        echo "time_utc,gbit_out_per_s:usd_per_gb,cpu_s_per_s:usd_per_hour"
+        echo "2024-05-01T12:00:00Z,8,1"
+        echo "2024-05-01T13:00:00Z,,2" # of another use: no phase of its own
+        echo "2024-05-01T14:00:00Z,20,"
+        echo "2024-05-02T14:00:00Z,80," # after the end
+    } >prices.csv
+    replays '[[0,1],[1,2.5]]' --price prices.csv --speed 7200
+    replays '[[0,10],[1,25]]' --price prices.csv --speed 7200 --scale 10 --announce
+    cat >history <<'END'
+{"SpotPriceHistory": [
+ {"AvailabilityZone": "a", "InstanceType": "m", "ProductDescription": "L", "SpotPrice": "0.07", "Timestamp": "2024-05-01T02:00:00+00:00"},
+ {"AvailabilityZone": "a", "InstanceType": "m", "ProductDescription": "L", "SpotPrice": "0.03", "Timestamp": "2024-05-01T00:00:00+00:00"}]}
+END
+    replays '[[0,3],[2,7]]' --price history --speed 3600 --scale 100
+}
+
 @test "run: without priced it fails in one line, and so it does where priced dies" {
     become root
     mv "$place/lib/nom/hosted/priced" "$place/priced"

@@ -30,7 +30,7 @@ store runtime/abi runtime/econ workloads/load record
 pareto
 tuner runtime/abi runtime/econ workloads/load record pareto
 reports runtime/abi runtime/econ workloads/load record store pareto tuner
-nomctl runtime/abi runtime/econ workloads/load record profiler store pareto tuner reports
+nomctl runtime/abi runtime/econ runtime/priced workloads/load record profiler store pareto tuner reports
 LAYERS
 }
 

@@ -68,6 +68,42 @@ static void asks_once_and_again(void **state) {
     assert_true(priced_ask(&p, 12 * S));
 }
 
+static void asks_when_the_answer_says(void **state) {
+    (void)state;
+    struct priced_settings s = settings();
+    struct priced p = start(&s);
+    struct priced_answer a = answer(10);
+    a.ask_in_s = 25;
+    priced_answered(&p, 0, &a);
+    assert_int_equal(priced_ask_us(&p), 25 * S);
+    a.ask_in_s = 0.5;
+    priced_answered(&p, 25 * S, &a);
+    assert_int_equal(priced_ask_us(&p), 25 * S + S / 2);
+    a.ask_in_s = 1e-9; /* not without end */
+    priced_answered(&p, 30 * S, &a);
+    assert_int_equal(priced_ask_us(&p), 30 * S + S / 100);
+    a.ask_in_s = 0;
+    priced_answered(&p, 40 * S, &a);
+    assert_int_equal(priced_ask_us(&p), 50 * S);
+    /* A price announced for earlier is looked at; after a failure it asks as ever. */
+    a.ask_in_s = 25;
+    a.quote[0].has_next = true;
+    a.quote[0].next_usd = 12;
+    a.quote[0].next_in_s = 7;
+    priced_answered(&p, 50 * S, &a);
+    assert_int_equal(priced_ask_us(&p), 57 * S);
+    trouble(&p, 57 * S, PRICED_LATE);
+    assert_int_equal(priced_ask_us(&p), 58 * S);
+    static const double bad[] = {-1, NAN, INFINITY, 1e9};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        p = start(&s);
+        a.ask_in_s = bad[i];
+        assert_non_null(strstr(priced_answered(&p, 0, &a).line, "to be asked again in"));
+        assert_int_equal(p.count, 0);
+        assert_int_equal(priced_ask_us(&p), 1 * S);
+    }
+}
+
 static void never_asks_by_itself_without_a_poll_interval(void **state) {
     (void)state;
     struct priced_settings s = settings();
@@ -412,6 +448,7 @@ static void promises_hold_for_any_provider(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(asks_once_and_again),
+        cmocka_unit_test(asks_when_the_answer_says),
         cmocka_unit_test(never_asks_by_itself_without_a_poll_interval),
         cmocka_unit_test(publishes_what_it_hears),
         cmocka_unit_test(keeps_the_last_good_price_and_marks_it),

@@ -213,6 +213,24 @@ static void the_next_price(void **state) {
     refused(&p, "{\"price\": 8, \"next\": {\"price\": 16}}", PRICED_NONSENSE, "its time");
 }
 
+static void when_to_ask_again(void **state) {
+    (void)state;
+    struct priced_provider p = provider();
+    struct priced_answer a;
+    struct priced_trouble t;
+    assert_int_equal(read_text(&p, "{\"price\": 8, \"ask\": 3}", &a, &t), 0);
+    assert_true(a.ask_in_s == 0);
+    p.has_ask_in = true;
+    assert_int_equal(priced_path_parse("ask", &p.ask_in), 0);
+    assert_int_equal(read_text(&p, "{\"price\": 8, \"ask\": \"3.5\"}", &a, &t), 0);
+    assert_true(a.ask_in_s == 3.5);
+    assert_int_equal(read_text(&p, "{\"price\": 8, \"ask\": null}", &a, &t), 0);
+    assert_true(a.ask_in_s == 0);
+    assert_int_equal(read_text(&p, "{\"price\": 8}", &a, &t), 0);
+    assert_true(a.ask_in_s == 0);
+    refused(&p, "{\"price\": 8, \"ask\": \"soon\"}", PRICED_NONSENSE, "when to ask again");
+}
+
 static void several_prices_whole_or_not(void **state) {
     (void)state;
     struct priced_provider p = provider();
@@ -309,6 +327,7 @@ int main(void) {
         cmocka_unit_test_setup(nonsense_is_refused, start),
         cmocka_unit_test_setup(the_currency_must_match, start),
         cmocka_unit_test_setup(the_next_price, start),
+        cmocka_unit_test_setup(when_to_ask_again, start),
         cmocka_unit_test_setup(several_prices_whole_or_not, start),
         cmocka_unit_test(a_document_may_not_need_more_than_there_is),
         cmocka_unit_test_setup(cloudsigma, start),

@@ -1,0 +1,36 @@
+/*
+ * What a running app says of itself over its control port, on one line of names and values; NaN and
+ * "inf" as printf has them.
+ *
+ *   statistics ADDRESS PORT
+ */
+#include "profiler/profiler.h"
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define TIMEOUT_S 20
+
+int main(int argc, char **argv) {
+    struct sockaddr_in address = {.sin_family = AF_INET};
+    struct nom_statistics s;
+    char why[200] = "";
+    if (argc != 3 || inet_pton(AF_INET, argv[1], &address.sin_addr) != 1) {
+        fprintf(stderr, "usage: statistics ADDRESS PORT\n");
+        return 2;
+    }
+    address.sin_port = htons((uint16_t)atoi(argv[2]));
+    int fd = control_connect(&address, TIMEOUT_S, why, sizeof why);
+    if (fd < 0 || control_statistics(fd, &s, why, sizeof why) != 0) {
+        fprintf(stderr, "statistics: %s:%s: %s\n", argv[1], argv[2], why);
+        return 1;
+    }
+    close(fd);
+    printf("price %.10g row %u delay_us %g serving %u adapting %u changes %llu refused %llu "
+           "requests %llu\n",
+           s.price_usd[NOM_USE_GBIT_OUT_PER_S - 1], s.row, s.delay_us, s.serving, s.adapting,
+           (unsigned long long)s.changes, (unsigned long long)s.refused,
+           (unsigned long long)s.requests);
+    return 0;
+}
