@@ -8,7 +8,7 @@ POSIX_SRC := $(wildcard runtime/posix/*.c)
 POSIX_SHARED := libc.a libc-sanitized.a program.ld program.names program-sanitized.names guest.o
 
 .PHONY: posix posix-shared
-posix: posix-shared $(SYSROOT)/lib/hosted.a $(SYSROOT)/lib/hosted.flags $(BUILD)/bin/nom-cc
+posix: posix-shared $(addprefix $(SYSROOT)/,config.site lib/hosted.a lib/hosted.flags) $(BUILD)/bin/nom-cc
 
 $(BUILD)/bin/nom-cc: tools/nom-cc
 	@mkdir -p $(@D)
@@ -31,7 +31,10 @@ $(SYSROOT)/lib/libc.a: $(LIBC_PARTS)
 	@$(MAKE) --silent -f runtime/posix/libc/musl.mk MUSL=$(MUSL) OUT=$(BUILD)/musl SYSROOT=$(SYSROOT)
 	@touch $@
 $(SYSROOT)/lib/libc-sanitized.a: $(SYSROOT)/lib/libc.a ;
-$(SYSROOT)/lib/program.ld: runtime/posix/libc/program.ld
+$(SYSROOT)/lib/%.ld: runtime/posix/libc/%.ld
+	@mkdir -p $(@D)
+	cp $< $@
+$(SYSROOT)/config.site: runtime/posix/libc/config.site
 	@mkdir -p $(@D)
 	cp $< $@
 # All that may be undefined in a program.
@@ -57,3 +60,31 @@ $(SYSROOT)/lib/hosted.a: $(POSIX_HOSTED) $(HOSTED_OBJ)
 $(SYSROOT)/lib/hosted.flags: Makefile runtime/posix/posix.mk
 	@mkdir -p $(@D)
 	echo '$(filter -fsanitize% --coverage,$(HOST_LDFLAGS)) -lm' >$@
+
+# ---- ported programs: objects, once; then linked to each floor ----
+# What a program is compiled with. A floor that changes does not touch the object.
+PORTS := $(BUILD)/ported
+PORT_TOOLS := tools/port $(addprefix $(SYSROOT)/,config.site lib/libc.a lib/libc-sanitized.a lib/program.ld \
+  lib/program.names lib/program-sanitized.names) | $(BUILD)/bin/nom-cc
+PORT_ENVIRONMENT := $(if $(filter 1,$(SAN)),NOM_SANITIZE=address)
+$(PORTS)/libevent/regress.o: workloads/libevent/build $(PORT_TOOLS)
+	@echo "libevent: $(@D)"
+	+@rm -rf $(@D) && $(PORT_ENVIRONMENT) workloads/libevent/build $(BUILD)/bin/nom-cc $(@D)
+$(PORTS)/memcached/memcached.o: workloads/memcached/build $(PORTS)/libevent/regress.o $(PORT_TOOLS)
+	@echo "memcached: $(@D)"
+	+@rm -rf $(@D) && $(PORT_ENVIRONMENT) workloads/memcached/build $(BUILD)/bin/nom-cc $(PORTS)/libevent $(@D)
+
+.PHONY: ported
+ported: $(LIB)/memcached.elf $(LIB)/hosted/memcached $(BUILD)/tests/ported/regress $(BUILD)/tests/ported/memcached-debug
+$(LIB)/memcached.elf: $(PORTS)/memcached/memcached.o $(SYSROOT)/lib/guest.o
+	@mkdir -p $(@D)
+	NOM_FLOORS=guest $(BUILD)/bin/nom-cc $< -o $@
+$(LIB)/hosted/memcached: $(PORTS)/memcached/memcached.o $(SYSROOT)/lib/hosted.a
+	@mkdir -p $(@D)
+	NOM_FLOORS=hosted $(PORT_ENVIRONMENT) $(BUILD)/bin/nom-cc $< -o $@
+$(BUILD)/tests/ported/regress: $(PORTS)/libevent/regress.o $(SYSROOT)/lib/hosted.a
+	@mkdir -p $(@D)
+	NOM_FLOORS=hosted $(PORT_ENVIRONMENT) $(BUILD)/bin/nom-cc $< -o $@
+$(BUILD)/tests/ported/memcached-debug: $(PORTS)/memcached/memcached.o $(SYSROOT)/lib/hosted.a
+	@mkdir -p $(@D)
+	NOM_FLOORS=hosted $(PORT_ENVIRONMENT) $(BUILD)/bin/nom-cc $(<D)/memcached-debug.o -o $@
