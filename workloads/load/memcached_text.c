@@ -49,17 +49,30 @@ static void begin(struct load_reply_state *reply) {
     reply->memcached.line_bytes = 0;
 }
 
+/* " 123" at *at, of 9 digits at most; *at moves past it. */
+static bool take_number(const char **at, uint32_t *number) {
+    const char *digit = *at;
+    *number = 0;
+    if (*digit++ != ' ') {
+        return false;
+    }
+    const char *first = digit;
+    for (; *digit >= '0' && *digit <= '9'; digit++) {
+        *number = *number * 10 + (uint32_t)(*digit - '0');
+    }
+    *at = digit;
+    return digit > first && digit <= first + 9;
+}
+
 /* "VALUE KEY FLAGS BYTES"; the line is NUL-terminated. */
 static enum load_verdict take_value_line(struct load_shared *shared,
                                          const struct load_request *request,
                                          struct memcached_reply *reply) {
     const char *key = reply->line + strlen("VALUE ");
     size_t key_bytes = strcspn(key, " ");
-    unsigned flags;
-    unsigned long long bytes;
-    int end = 0;
-    if (sscanf(key + key_bytes, " %9u %9llu%n", &flags, &bytes, &end) != 2 ||
-        key[key_bytes + (size_t)end] != '\0') {
+    const char *at = key + key_bytes;
+    uint32_t flags, bytes;
+    if (!take_number(&at, &flags) || !take_number(&at, &bytes) || *at != '\0') {
         return memcached_say(shared, LOAD_BAD, request, "a malformed reply: %.60s", reply->line);
     }
     return memcached_hit(shared, request, reply, key, key_bytes, bytes);
