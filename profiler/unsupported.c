@@ -1,9 +1,9 @@
 /*
- * What a ported program asked for and our library has not, as the library says it on the console:
+ * What a ported program asked for and our library has not, as the library says it on the console,
+ * when it is asked first and at the program's end:
  *
+ *   memcached: not supported: timer_create
  *   memcached: not supported: timer_create (3), inotify_init1 (1)
- *
- * A call may be named again, with how often it was made until then.
  */
 #include "profiler/internal.h"
 #include <stdio.h>
@@ -28,19 +28,23 @@ static size_t keep(const struct target_call *call, struct target_call *calls, si
     return count;
 }
 
-/* "NAME (COUNT)" at *at, which is moved behind it and the comma. False: it is something else. */
-static bool take(const char **at, const char *end, struct target_call *call) {
-    const char *open = memchr(*at, '(', (size_t)(end - *at));
+/* One of a list, of n bytes. False: it is something else. */
+static bool parse(const char *item, size_t n, struct target_call *call) {
+    const char *open = memrchr(item, '(', n);
+    size_t name = n;
     char *after;
 
-    if (!open || open - *at < 2 || open[-1] != ' ' || (size_t)(open - *at) > sizeof call->name)
+    call->count = 1;
+    if (open) {
+        call->count = strtoull(open + 1, &after, 10);
+        if (after == open + 1 || after != item + n - 1 || *after != ')' || open == item ||
+            open[-1] != ' ')
+            return false;
+        name = (size_t)(open - 1 - item);
+    }
+    if (name == 0 || name >= sizeof call->name)
         return false;
-    snprintf(call->name, sizeof call->name, "%.*s", (int)(open - 1 - *at), *at);
-    call->count = strtoull(open + 1, &after, 10);
-    if (after == open + 1 || *after != ')')
-        return false;
-    *at = after + 1;
-    *at += strspn(*at, ", ");
+    snprintf(call->name, sizeof call->name, "%.*s", (int)name, item);
     return true;
 }
 
@@ -53,8 +57,11 @@ size_t profiler_unsupported(const char *log, const char *app, struct target_call
     snprintf(prefix, sizeof prefix, "%.*s: " SAID, (int)TRIAL_NAME_BYTES - 1, app);
     for (const char *line = log; (line = profiler_serial_find(line, prefix));) {
         const char *at = line + strlen(prefix), *end = line + strcspn(line, "\r\n");
-        while (at < end && take(&at, end, &call))
-            count = keep(&call, calls, count, most);
+        for (size_t n; at < end; at += n + strspn(at + n, ", ")) {
+            n = strcspn(at, ",\r\n");
+            if (parse(at, n, &call))
+                count = keep(&call, calls, count, most);
+        }
         line = end;
     }
     return count;

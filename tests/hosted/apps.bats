@@ -11,12 +11,12 @@ setup() {
     cli_setup
     mark=nom-apps-$$-$BATS_TEST_NUMBER
     place=$(mktemp -d /tmp/nom-apps.XXXXXX)
-    mkdir "$place/home"
+    mkdir "$place/work"
     cp -rL "$BUILD/bin" "$BUILD/lib" "$place"
     chmod -R a+rX "$place"
-    chmod 1777 "$place/home"
-    cd "$place/home" || return
-    db=$place/home/nom.db
+    chmod 1777 "$place/work"
+    cd "$place/work" || return
+    db=$place/work/nom.db
     compare_pid=
 }
 teardown() {
@@ -34,7 +34,7 @@ needs() {
 }
 
 become() {
-    prefix=(env "NOM_MARK=$mark" "HOME=$place/home")
+    prefix=(env "NOM_MARK=$mark" "HOME=$place/work")
     if [ "$1" = root ]; then
         [ "$(id -u)" = 0 ] || skip "not root"
         return

@@ -220,19 +220,22 @@ static void calls_not_supported(void **state) {
         "other: not supported: reboot (1)\n"
         "memcached: not supported: timer_create (2)\n"
         "memcached: not supported: fork (18446744073709551615), timer_create (9)\n"
-        "memcached: not supported: , (1), x, y (z), q (4\n"
+        "memcached: not supported: , (1), y (z), q (4, (5), f(6), g (7) h\n"
         "memcached: not supported: \n"
+        "memcached: not supported: a call of no known number\r\n"
         "memcached: not supported: cut (1)";
-    struct target_call calls[3];
+    struct target_call calls[5];
 
     (void)state;
-    assert_int_equal(profiler_unsupported(log, "memcached", calls, 3), 3);
+    assert_int_equal(profiler_unsupported(log, "memcached", calls, 5), 4);
     assert_string_equal(calls[0].name, "timer_create");
     assert_true(calls[0].count == 9);
     assert_string_equal(calls[1].name, "inotify_init1");
     assert_true(calls[1].count == 1);
     assert_string_equal(calls[2].name, "fork");
     assert_true(calls[2].count == UINT64_MAX);
+    assert_string_equal(calls[3].name, "a call of no known number");
+    assert_true(calls[3].count == 1);
     assert_int_equal(profiler_unsupported(log, "memcached", calls, 1), 1);
     assert_true(calls[0].count == 9);
     assert_int_equal(profiler_unsupported(log, "nhttpd", calls, 3), 0);
