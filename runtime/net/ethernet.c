@@ -115,19 +115,8 @@ void net_ethernet_input(struct net_ethernet *e, const struct nic_rx_frame *frame
 
 /* ---- to ourselves ---- */
 
-bool net_ethernet_loops(void) {
-    const struct netif *interface;
-    NETIF_FOREACH(interface) {
-        if (interface->loop_first != NULL) {
-            return true;
-        }
-    }
-    return false;
-}
-
 void net_ethernet_loop(void) {
-    netif.chksum_flags &=
-        (u16_t)~CHECK_SUMS; /* no NIC has summed it, nothing can have changed it */
+    netif.chksum_flags &= (u16_t)~CHECK_SUMS; /* no NIC has summed it, no wire has changed it */
     netif_poll_all();
 }
 
@@ -348,6 +337,8 @@ void net_ethernet_found(struct net_ethernet *e) {
 int net_ethernet_open(struct net_ethernet *e, const struct net_config *config) {
     ip4_addr_t address = {config->address_be}, netmask = {config->netmask_be},
                gateway = {config->gateway_be};
+    e->ours = &netif;
+    e->loop = netif_list; /* lwIP has made it: there is no other yet */
     if (netif_add(&netif, &address, &netmask, &gateway, e, set_up, ethernet_input) == NULL) {
         return -1;
     }

@@ -11,6 +11,7 @@
 #ifndef NET_ETHERNET_H
 #define NET_ETHERNET_H
 
+#include "lwip/netif.h"
 #include "runtime/abi/control.h"
 #include "runtime/net/batch.h"
 #include "runtime/net/net.h"
@@ -20,10 +21,11 @@ struct net_ethernet {
     struct nic *nic;
     struct batch *batch;
     struct nom_net_counters *counters;
-    uint32_t lent;           /* receive buffers inside lwIP */
-    uint32_t placed;         /* frames in the transmit ring, not reaped */
-    uint64_t first_sent_tsc; /* of the first kick since it was set to 0 */
-    bool blocked;            /* lwIP was refused: call it again when there is room */
+    const struct netif *ours, *loop; /* lwIP's interfaces */
+    uint32_t lent;                   /* receive buffers inside lwIP */
+    uint32_t placed;                 /* frames in the transmit ring, not reaped */
+    uint64_t first_sent_tsc;         /* of the first kick since it was set to 0 */
+    bool blocked;                    /* lwIP was refused: call it again when there is room */
 };
 
 /* Adds the interface as lwIP's default; e stays where it is. 0, or -1 if lwIP refuses. */
@@ -35,7 +37,9 @@ void net_ethernet_found(struct net_ethernet *e);
 /* Hands one received frame to lwIP. */
 void net_ethernet_input(struct net_ethernet *e, const struct nic_rx_frame *frame);
 /* Packets that we sent ourselves wait for net_ethernet_loop, which hands them to lwIP. */
-bool net_ethernet_loops(void);
+static inline bool net_ethernet_loops(const struct net_ethernet *e) {
+    return e->ours->loop_first != NULL || e->loop->loop_first != NULL;
+}
 void net_ethernet_loop(void);
 /* Lets go of frames the NIC is done with; true if there were any. */
 bool net_ethernet_reap(struct net_ethernet *e);

@@ -282,7 +282,8 @@ bool net_wait(uint32_t most_us) {
     if (nic->ops->remind(nic)) {
         net.counters.kicks++;
     }
-    if (most_us == 0 || net.batch.tx_held > 0 || net_ethernet_loops() || !nic->ops->sleep(nic)) {
+    if (most_us == 0 || net.batch.tx_held > 0 || net_ethernet_loops(&net.ethernet) ||
+        !nic->ops->sleep(nic)) {
         plat_wait(0);
         return false;
     }
@@ -308,7 +309,7 @@ bool net_poll(void) {
     struct nic *nic = net.ethernet.nic;
     uint64_t now_tsc = plat_now_tsc();
     bool did = net_ethernet_reap(&net.ethernet);
-    if (batch_answered(&net.batch)) {
+    if (net.batch.answering && batch_answered(&net.batch)) {
         net_ethernet_kick(&net.ethernet);
         did = true;
     }
@@ -319,7 +320,7 @@ bool net_poll(void) {
         hand_over(due);
         did = true;
     }
-    if (net_ethernet_loops()) {
+    if (net_ethernet_loops(&net.ethernet)) {
         net_ethernet_loop();
         did = true;
     }
