@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -55,9 +56,10 @@ static int run(void *argument) {
 
 void world_thread(void (*function)(void *argument), void *argument) {
     struct start *s = malloc(sizeof *s);
-    char *stack = aligned_alloc(16, STACK_BYTES);
+    char *stack = (char *)CALL(mmap, 0, STACK_BYTES, PROT_READ | PROT_WRITE,
+                               MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     assert_non_null(s);
-    assert_non_null(stack);
+    assert_true((long)stack > 0);
     *s = (struct start){function, argument};
     int tid;
     assert_true(posix_thread_start(run, s, stack, stack + STACK_BYTES, NULL, &tid, NULL) > 0);
