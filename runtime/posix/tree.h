@@ -14,7 +14,7 @@
 #define POSIX_NAME_BYTES_MAX 255  /* of one part of a path */
 #define POSIX_PATH_BYTES_MAX 4096 /* with its end */
 #define POSIX_NODES_MAX      8192
-#define POSIX_TMP_BYTES_MAX  (UINT64_C(256) << 20) /* of all files below /tmp together */
+#define POSIX_TMP_BYTES_MAX  (UINT64_C(64) << 20) /* of all files below /tmp together */
 
 struct posix_kind;
 

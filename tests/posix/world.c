@@ -88,9 +88,12 @@ int world_child(void (*function)(void), char *output, size_t bytes) {
     return status;
 }
 
+__attribute__((weak)) void world_prepare(void) {}
+
 int plat_main(int argc, char **argv) {
     (void)argc;
     (void)argv;
+    world_prepare();
     if (posix_memory_start() != 0 || posix_files_start() != 0 || posix_threads_start() != 0)
         return 1;
     posix_wait_start();
