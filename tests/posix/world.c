@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -55,9 +56,10 @@ static int run(void *argument) {
 
 void world_thread(void (*function)(void *argument), void *argument) {
     struct start *s = malloc(sizeof *s);
-    char *stack = aligned_alloc(16, STACK_BYTES);
+    char *stack = (char *)CALL(mmap, 0, STACK_BYTES, PROT_READ | PROT_WRITE,
+                               MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     assert_non_null(s);
-    assert_non_null(stack);
+    assert_true((long)stack > 0);
     *s = (struct start){function, argument};
     int tid;
     assert_true(posix_thread_start(run, s, stack, stack + STACK_BYTES, NULL, &tid, NULL) > 0);
@@ -86,9 +88,12 @@ int world_child(void (*function)(void), char *output, size_t bytes) {
     return status;
 }
 
+__attribute__((weak)) void world_prepare(void) {}
+
 int plat_main(int argc, char **argv) {
     (void)argc;
     (void)argv;
+    world_prepare();
     if (posix_memory_start() != 0 || posix_files_start() != 0 || posix_threads_start() != 0)
         return 1;
     posix_wait_start();

@@ -28,7 +28,8 @@ void world_thread(void (*function)(void *argument), void *argument);
  * them, and a NUL. The child's status as waitpid gives it. */
 int world_child(void (*function)(void), char *output, size_t bytes);
 
-/* Given by each test program: its tests. */
+/* Given by each test program: its tests; and if it likes, what comes before the program starts. */
 int world_tests(void);
+void world_prepare(void);
 
 #endif
