@@ -44,7 +44,8 @@ static void drop(struct frame *f) {
 
 /* Frames just granted: kept, or given back at once. */
 static void keep(uint64_t physical, uint64_t bytes) {
-    uint64_t unit = bytes >= NOM_FRAMES_LARGE ? LARGE : PAGE, n = bytes / unit;
+    /* Of pages are at most this many: a little less, rounded up. */
+    uint64_t unit = bytes > NOM_FRAMES_LARGE ? LARGE : PAGE, n = bytes / unit;
     if (by_physical(physical) || bytes % unit || physical % unit)
         calls_wrong("a grant", physical, bytes);
     if (frame_count + n > FRAMES_MAX || (unit == LARGE && large_count + n > LARGE_MAX)) {
