@@ -95,16 +95,16 @@ REFUSED='^hostile: [0-9]{4,} attempts, [0-9]{4,} refused, 0 succeeded$'
     says '^hostile: what is held is as it was$'
 }
 
-ends() {
+ways() {
     sed 's/ *\([^ ]*\)/ -- hostile end \1/g;s/^ -- //' <<<"$*"
 }
 
 @test "K3: whatever way an app ends, only it ends" {
     for accel in $ACCELS; do
         for cores in 1 2; do
-            attack "$accel" "$cores" 7 "$(ends upcall-stack upcall-entry upcall-unmapped resume-kernel resume-stack \
+            attack "$accel" "$cores" 7 "$(ways upcall-stack upcall-entry upcall-unmapped resume-kernel resume-stack \
                 fault-in-fault no-upcall)"
-            attack "$accel" "$cores" 7 "$(ends recursion unmapped-upcalls core-fault core-unmapped exit-with-cores \
+            attack "$accel" "$cores" 7 "$(ways recursion unmapped-upcalls core-fault core-unmapped exit-with-cores \
                 data-segment keys)"
         done
     done
