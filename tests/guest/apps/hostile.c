@@ -3,6 +3,9 @@
  *
  *   hostile instructions SEED   each instruction and address that ring 3 may not use
  *   hostile calls COUNT SEED    system calls of every kind with arguments of every kind
+ *   hostile calls COUNT SEED W  the same, W as hostile.h says
+ *   hostile dma SEED            has a device write where it may not
+ *   hostile left                says what is free when all others have ended
  *   hostile starve SECONDS      takes all it can get and never gives it back before
  *   hostile devices             devices, cores, prices and channels of others
  *   hostile hold                owns such, and looks whether others got at it
@@ -20,11 +23,15 @@ int plat_main(int argc, char **argv) {
     uint64_t b = argc > 3 ? strtoull(argv[3], NULL, 0) : 1;
     if (strcmp(what, "hold") == 0)
         return hostile_hold();
+    if (strcmp(what, "left") == 0)
+        return hostile_left();
     hostile_wait_for_neighbours();
     if (strcmp(what, "instructions") == 0)
         return hostile_instructions(a);
     if (strcmp(what, "calls") == 0)
-        return hostile_calls(a, b);
+        return hostile_calls(a, b, argc > 4 ? argv[4] : "");
+    if (strcmp(what, "dma") == 0)
+        return hostile_dma(a);
     if (strcmp(what, "starve") == 0)
         return hostile_starve(a);
     if (strcmp(what, "devices") == 0)

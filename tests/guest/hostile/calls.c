@@ -18,6 +18,7 @@
 #define PRINT_SELDOM 20000u
 #define YIELD_SELDOM 32u /* a neighbour that polls then has its slice */
 #define WAIT_SELDOM  16u
+#define DONE_MAX_US  60000000u
 
 static uint8_t scratch[3 * PAGE] __attribute__((aligned(4096)));
 static uint64_t canaries[512] __attribute__((aligned(4096)));
@@ -84,7 +85,7 @@ static uint64_t anything(void) {
                                      NOM_CHANNELS_MAX,
                                      NOM_CHANNEL_BYTES_MAX + 1};
     uint64_t board = (uint64_t)plat_board();
-    switch (calls_below(10)) {
+    switch (calls_below(12)) {
     case 0:
         return calls_below(16);
     case 1:
@@ -101,6 +102,10 @@ static uint64_t anything(void) {
         return seeded_next(&dice) >> calls_below(64);
     case 7:
         return calls_below(plat_board()->memory_bytes / PAGE + 64) * PAGE;
+    case 8:
+        return spare_pick();
+    case 9:
+        return spare_address();
     default:
         return fixed[calls_below(sizeof fixed / sizeof fixed[0])];
     }
@@ -127,23 +132,17 @@ static uint64_t pointer(uint64_t address) {
                : address;
 }
 
-/* The resource may be tried: not a device, which others may want; no core that nobody has, for this
- * app would have to do something there; none at all once this app may have several. */
-static bool plain(uint64_t id) {
-    const struct nom_board *board = plat_board();
-    if (id == 0 || id > board->resource_count)
-        return true;
-    const struct nom_resource *r = &board->resources[id - 1];
-    if (r->kind == NOM_RESOURCE_CORE && made * 2 >= wanted - 2)
-        return false;
-    return r->kind == NOM_RESOURCE_PRICES || r->kind == NOM_RESOURCE_MEMORY ||
-           (r->owner != 0 && r->owner != ((const struct nom_start *)MODEL_START_PAGE)->app);
+static bool is_core(uint64_t id) {
+    const struct nom_resource *r = hostile_resource(id);
+    return r && r->kind == NOM_RESOURCE_CORE;
 }
 
-static bool is_core(uint64_t id) {
-    const struct nom_board *board = plat_board();
-    return id > 0 && id <= board->resource_count &&
-           board->resources[id - 1].kind == NOM_RESOURCE_CORE;
+/* The resource may be tried: no core that nobody has, for this app would have to do something
+ * there; none at all once this app may have several. */
+static bool plain(uint64_t id) {
+    const struct nom_resource *r = hostile_resource(id);
+    return !is_core(id) || (made * 2 < wanted - 2 && r->owner != 0 &&
+                            r->owner != ((const struct nom_start *)MODEL_START_PAGE)->app);
 }
 
 static void tame(uint64_t number, uint64_t a[4]) {
@@ -158,7 +157,9 @@ static void tame(uint64_t number, uint64_t a[4]) {
     case NOM_SYS_ACQUIRE:
     case NOM_SYS_RELEASE:
         if (!plain(a[0]) || (number == NOM_SYS_ACQUIRE && is_core(a[0])))
-            a[0] = plat_board()->resource_count + 1 + a[0];
+            a[0] += 1ULL << 32; /* none has this */
+        if (number == NOM_SYS_RELEASE && spare_keeps(a[0]))
+            a[0] += 1ULL << 32;
         if (number == NOM_SYS_ACQUIRE)
             a[1] = pointer(a[1]);
         break;
@@ -177,10 +178,6 @@ static void tame(uint64_t number, uint64_t a[4]) {
             a[0] |= NOM_EVENT_PREEMPT; /* refused */
         else if (a[1] == 0 || a[1] > WAIT_NS_MAX)
             a[1] = a[1] % WAIT_NS_MAX + 1;
-        break;
-    case NOM_SYS_INTERRUPT:
-        if (!plain(a[0]))
-            a[0] += plat_board()->resource_count;
         break;
     case NOM_SYS_QUERY:
     case NOM_SYS_CHANNEL:
@@ -216,7 +213,8 @@ static void look(void) {
         board->resource_count > NOM_BOARD_RESOURCES_MAX)
         calls_wrong("the board", sequence, board->memory_free_bytes);
     for (uint32_t i = 0; i < board->resource_count && i < NOM_BOARD_RESOURCES_MAX; i++)
-        if (board->resources[i].id != i + 1 || board->resources[i].owner > NOM_APPS_MAX)
+        if ((board->resources[i].id - 1) % NOM_BOARD_RESOURCES_MAX != i ||
+            board->resources[i].owner > NOM_APPS_MAX)
             calls_wrong("a resource", i, board->resources[i].owner);
     for (unsigned i = 0; i < sizeof canaries / sizeof canaries[0]; i++)
         if (canaries[i] != CANARY + i)
@@ -239,6 +237,7 @@ static void report(void) {
                  (unsigned long long)r[NOM_ENOENT], (unsigned long long)r[NOM_EBUSY],
                  (unsigned long long)r[NOM_ENOMEM], (unsigned long long)r[NOM_EPERM]);
     }
+    spare_report();
     plat_log("hostile: %llu calls, %u wrong", (unsigned long long)made, wrong);
 }
 
@@ -250,25 +249,33 @@ static bool alone(void) {
     return running == 1;
 }
 
-int hostile_calls(uint64_t count, uint64_t seed) {
+int hostile_calls(uint64_t count, uint64_t seed, const char *more) {
     const struct nom_board *board = plat_board();
+    bool keep = strcmp(more, "keep") == 0, lose = strcmp(more, "lose") == 0;
+    bool devices = keep || lose || strcmp(more, "devices") == 0;
+    uint64_t end = plat_now_us() + DONE_MAX_US;
     dice.state = seed;
     wanted = count;
     for (unsigned i = 0; i < sizeof canaries / sizeof canaries[0]; i++)
         canaries[i] = CANARY + i;
+    spare_start(lose);
     bool was_alone = alone();
     uint64_t free_bytes = board->memory_free_bytes;
-    for (uint64_t i = 0; made < count; i++) {
+    for (uint64_t i = 0;
+         made < count || (devices && !keep && !spare_done(lose) && plat_now_us() < end); i++) {
         if (calls_below(2))
             any_call();
+        else if (devices && calls_below(4))
+            spare_step();
         else
             model_step(made > count / 2);
         if (i % LOOK_EVERY == 0)
             look();
     }
     look();
-    model_end();
-    if (was_alone && board->memory_free_bytes + model_kept_bytes() != free_bytes)
+    if (!keep)
+        model_end();
+    if (was_alone && !keep && board->memory_free_bytes + model_kept_bytes() != free_bytes)
         calls_wrong("free memory at the end and before", board->memory_free_bytes, free_bytes);
     report();
     return wrong ? 1 : 0;

@@ -1,5 +1,5 @@
-/* The two halves of the fuzzer of system calls: calls.c, and model.c, which keeps account of the
- * frames, channels and the price page that it has. */
+/* The parts of the fuzzer of system calls: calls.c; model.c, which keeps account of the frames,
+ * channels and the price page that it has; spare.h, of the devices. */
 #ifndef TESTS_GUEST_HOSTILE_CALLS_H
 #define TESTS_GUEST_HOSTILE_CALLS_H
 
@@ -29,5 +29,25 @@ uint64_t model_address(void);
 uint64_t model_physical(void);
 /* The address, or one beside it where a write by the kernel does no harm to the model. */
 uint64_t model_pointer(uint64_t address);
+
+/* Of devices: the same. spare_after: false if it was not about any. */
+void spare_step(void);
+bool spare_after(uint64_t number, const uint64_t a[4], int64_t result);
+void spare_look(void);
+/* Whether this one is not to be released. */
+bool spare_keeps(uint64_t id);
+/* Whether it has done whatever can be done with a device; and lost one that was unplugged. */
+bool spare_done(bool lose);
+void spare_end(void);
+/* Takes its memory, and the kernel's for each device there is: before memory is counted. keeps: it
+ * gives no device back that can be unplugged, before it has lost one. */
+void spare_start(bool keeps);
+void spare_report(void);
+/* The id of a device, or nearly; an address in or near one that it has. */
+uint64_t spare_pick(void);
+uint64_t spare_address(void);
+/* An interrupt that the guest on another core may bind: 0, or of a device that was acquired; and
+ * how many of its calls have succeeded. */
+extern volatile uint64_t spare_guests_id, spare_guests_entry, spare_guests_done;
 
 #endif

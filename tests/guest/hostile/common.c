@@ -4,6 +4,7 @@
 
 #define VIRTIO_VENDOR    0x1af4u
 #define CLASS_NETWORK    2u
+#define CLASS_BRIDGE     6u
 #define QUIET_US         500000u
 #define NEIGHBOUR_MAX_US 10000000u
 
@@ -49,4 +50,31 @@ void hostile_wait_for_neighbours(void) {
         }
         plat_wait(1000);
     }
+}
+
+const struct nom_resource *hostile_resource(uint64_t id) {
+    const struct nom_board *board = plat_board();
+    uint64_t place = (id - 1) % NOM_BOARD_RESOURCES_MAX;
+    bool there = id && place < board->resource_count && board->resources[place].id == id;
+    return there ? &board->resources[place] : NULL;
+}
+
+int hostile_left(void) {
+    const struct nom_board *board = plat_board();
+    uint32_t self = ((const struct nom_start *)((uint64_t)board - 2 * PAGE))->app;
+    unsigned all[NOM_RESOURCE_PRICES + 1] = {0}, left[NOM_RESOURCE_PRICES + 1] = {0};
+    while (others() > 0)
+        plat_wait(1000);
+    for (uint32_t i = 0; i < board->resource_count; i++) {
+        const struct nom_resource *r = &board->resources[i];
+        if ((r->flags & NOM_RESOURCE_GONE) || r->pci_class == CLASS_BRIDGE)
+            continue;
+        all[r->kind]++;
+        left[r->kind] += r->owner == 0 || (r->kind == NOM_RESOURCE_CORE && r->owner == self);
+    }
+    plat_log("hostile: free are %llu bytes, %u of %u cores, %u of %u devices, %u of %u prices",
+             (unsigned long long)board->memory_free_bytes, left[NOM_RESOURCE_CORE],
+             all[NOM_RESOURCE_CORE], left[NOM_RESOURCE_PCI], all[NOM_RESOURCE_PCI],
+             left[NOM_RESOURCE_PRICES], all[NOM_RESOURCE_PRICES]);
+    return 0;
 }

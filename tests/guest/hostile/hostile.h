@@ -58,9 +58,17 @@ struct nom_context *hostile_context(void);
 void hostile_wait_for_neighbours(void);
 /* Physical address behind an address of the app, 0 where nothing is mapped. */
 uint64_t hostile_behind(uint64_t address);
+/* The resource as the board has it now, or NULL: no such id. */
+const struct nom_resource *hostile_resource(uint64_t id);
 
 int hostile_instructions(uint64_t seed);
-int hostile_calls(uint64_t count, uint64_t seed);
+/* More: "devices", mostly about those, until each call has succeeded; "lose", and one that it keeps
+ * has been unplugged; "keep", mostly about devices, and ends with all that it has. */
+int hostile_calls(uint64_t count, uint64_t seed, const char *more);
+/* Has a device write where its owner may not: returns only if nothing stops it. */
+int hostile_dma(uint64_t seed);
+/* When it is the last app: says what is free. */
+int hostile_left(void);
 int hostile_starve(uint64_t seconds);
 int hostile_devices(void);
 /* What an app that owns things sees while others try to get at them: it ends when they have. */

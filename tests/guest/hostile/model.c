@@ -44,7 +44,8 @@ static void drop(struct frame *f) {
 
 /* Frames just granted: kept, or given back at once. */
 static void keep(uint64_t physical, uint64_t bytes) {
-    uint64_t unit = bytes >= NOM_FRAMES_LARGE ? LARGE : PAGE, n = bytes / unit;
+    /* Of pages are at most this many: a little less, rounded up. */
+    uint64_t unit = bytes > NOM_FRAMES_LARGE ? LARGE : PAGE, n = bytes / unit;
     if (by_physical(physical) || bytes % unit || physical % unit)
         calls_wrong("a grant", physical, bytes);
     if (frame_count + n > FRAMES_MAX || (unit == LARGE && large_count + n > LARGE_MAX)) {
@@ -234,6 +235,8 @@ static _Noreturn void guest(uint64_t turns, struct nom_context *context) {
         plat_call4(NOM_SYS_UNMAP, MODEL_START - PAGE, PAGE, 0, 0);
         plat_call(i % 16 ? NOM_SYS_YIELD : NOM_SYS_WAIT, NOM_EVENT_CORE, 1000, 0);
         plat_call(NOM_SYS_RESUME, i % 3, 0, 0);
+        if (plat_call(NOM_SYS_INTERRUPT, spare_guests_id, spare_guests_entry, i % 4 + 1) >= 0)
+            spare_guests_done++;
     }
     guest_runs = false;
     for (;;)
@@ -289,19 +292,22 @@ void model_step(bool cores) {
         if (cores)
             step_core();
         break;
+    case 8:
+    case 9:
+        spare_step();
+        break;
     default:
         step_map(f);
     }
 }
 
 static bool is_prices(uint64_t id) {
-    const struct nom_board *board = plat_board();
-    return id > 0 && id <= board->resource_count &&
-           board->resources[id - 1].kind == NOM_RESOURCE_PRICES;
+    const struct nom_resource *r = hostile_resource(id);
+    return r && r->kind == NOM_RESOURCE_PRICES;
 }
 
 void model_after(uint64_t number, const uint64_t a[4], int64_t result) {
-    if (result < 0)
+    if (result < 0 || spare_after(number, a, result))
         return;
     switch (number) {
     case NOM_SYS_GRANT:
@@ -335,7 +341,6 @@ void model_after(uint64_t number, const uint64_t a[4], int64_t result) {
         break;
     case NOM_SYS_EXIT:
     case NOM_SYS_RESUME:
-    case NOM_SYS_INTERRUPT:
         calls_wrong("a call that was to be refused", number, a[0]);
         break;
     default:
@@ -348,6 +353,7 @@ uint64_t model_kept_bytes(void) {
 }
 
 void model_look(void) {
+    spare_look();
     for (unsigned i = 0; i < frame_count; i++) {
         const struct frame *f = &frames[i];
         if (!f->address)
@@ -362,6 +368,7 @@ void model_look(void) {
 void model_end(void) {
     while (guest_runs)
         plat_wait(100);
+    spare_end();
     while (frame_count > 0)
         step_free(&frames[frame_count - 1]);
     for (uint64_t i = 0; i < NOM_CHANNELS_MAX; i++)
