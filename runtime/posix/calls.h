@@ -41,7 +41,7 @@
     /* sockets */                                                                                  \
     X(socket, 3) X(socketpair, 4) X(bind, 3) X(listen, 2) X(accept4, 4) X(connect, 3)              \
     X(shutdown, 2) X(getsockname, 3) X(getpeername, 3) X(getsockopt, 5) X(setsockopt, 5)           \
-    X(sendto, 6) X(recvfrom, 6) X(sendmsg, 3) X(recvmsg, 3)                                        \
+    X(sendto, 6) X(recvfrom, 6) X(sendmsg, 3) X(recvmsg, 3) X(sendmmsg, 4) X(recvmmsg, 5)          \
     /* polling */                                                                                  \
     X(poll, 3) X(ppoll, 5) X(select, 5) X(pselect6, 6)                                             \
     X(epoll_create1, 1) X(epoll_ctl, 4) X(epoll_pwait, 6)                                          \

@@ -68,6 +68,8 @@ void posix_sockets_serve(bool serving) {
     if (serving == posix_serving)
         return;
     posix_serving = serving;
+    if (serving)
+        posix_datagrams_served();
     for (struct posix_link *l = posix_streams.next; serving && l != &posix_streams; l = l->next) {
         struct posix_stream *s = POSIX_OF(l, struct posix_stream, all);
         if (posix_stream_ready(s) & EPOLLIN)

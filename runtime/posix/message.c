@@ -1,4 +1,8 @@
 /* Calls that move data through sockets, with flags and addresses; read and write are io.c's. */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE /* struct mmsghdr */
+#endif
+#include "runtime/platform/platform.h"
 #include "runtime/posix/calls.h"
 #include "runtime/posix/socket.h"
 #include <errno.h>
@@ -190,4 +194,41 @@ long posix_sys_recvmsg(long descriptor, long header, long flags) {
     h->msg_controllen = 0;
     h->msg_flags = m.cut ? MSG_TRUNC : 0;
     return result;
+}
+
+/* ---- several at once ---- */
+
+/* An error is told only where nothing was moved before it; another call meets it again. */
+long posix_sys_sendmmsg(long descriptor, long headers, long count, long flags) {
+    struct mmsghdr *h = (struct mmsghdr *)headers;
+    long n = 0, result = 0;
+    for (; n < count && n < PARTS_MAX; n++) {
+        result = posix_sys_sendmsg(descriptor, (long)&h[n].msg_hdr, flags);
+        if (result < 0)
+            break;
+        h[n].msg_len = (unsigned)result;
+    }
+    return n > 0 ? n : result;
+}
+
+/* The time-out is looked at between messages alone, as Linux does it. */
+long posix_sys_recvmmsg(long descriptor, long headers, long count, long flags, long timeout) {
+    struct mmsghdr *h = (struct mmsghdr *)headers;
+    uint64_t deadline_tsc;
+    long n = 0, result = posix_deadline((const struct timespec *)timeout, &deadline_tsc);
+    if (result)
+        return result;
+    for (; n < count && n < PARTS_MAX; n++) {
+        long more = n > 0 && (flags & MSG_WAITFORONE) ? MSG_DONTWAIT : 0;
+        result = posix_sys_recvmsg(descriptor, (long)&h[n].msg_hdr,
+                                   (flags & ~(long)MSG_WAITFORONE) | more);
+        if (result < 0)
+            break;
+        h[n].msg_len = (unsigned)result;
+        if (plat_now_tsc() >= deadline_tsc) {
+            n++;
+            break;
+        }
+    }
+    return n > 0 ? n : result;
 }

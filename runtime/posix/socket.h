@@ -68,6 +68,10 @@ long posix_socket_stat(struct posix_file *f, struct stat *out); /* of any kind o
 struct posix_socket *posix_tcp_new(int flags);
 struct posix_socket *posix_udp_new(int flags);
 
+/* load.c. False: nothing is accepted, nothing read; what came meanwhile is told when it is true. */
+extern bool posix_serving;
+void posix_datagrams_served(void);
+
 /* True if a program may bind there: any address, the loop's or our own. */
 bool posix_address_is_ours(uint32_t address_be);
 /* lwIP's error as Linux's, negative. */

@@ -7,6 +7,7 @@
 #include "lwip/udp.h"
 #include "lwip/netif.h"
 #include "runtime/net/pool.h"
+#include "runtime/posix/list.h"
 #include "runtime/posix/socket.h"
 #include <errno.h>
 #include <string.h>
@@ -23,6 +24,7 @@ struct datagrams {
     struct pbuf *first, *last;
     uint32_t bytes; /* of those, with what a pbuf costs */
     bool read_shut, write_shut;
+    struct posix_link all; /* of all such sockets */
 };
 
 /* In the place of the UDP header. */
@@ -35,6 +37,8 @@ _Static_assert(sizeof(struct source) == UDP_HLEN, "where a datagram came from");
 
 static struct net_pool pool = {.block_bytes = (sizeof(struct datagrams) + 63) / 64 * 64,
                                .blocks_max = SOCKETS_MAX};
+
+static struct posix_link all = POSIX_LIST(all);
 
 static struct datagrams *of(void *f) {
     return f;
@@ -59,7 +63,16 @@ static void on_received(void *arg, struct udp_pcb *pcb, struct pbuf *p, const ip
     *(d->last ? &d->last->next : &d->first) = p;
     d->last = p;
     d->bytes += cost(p);
-    posix_ready(&d->socket.file, EPOLLIN);
+    if (posix_serving)
+        posix_ready(&d->socket.file, EPOLLIN);
+}
+
+void posix_datagrams_served(void) {
+    for (struct posix_link *l = all.next; l != &all; l = l->next) {
+        struct datagrams *d = POSIX_OF(l, struct datagrams, all);
+        if (d->first)
+            posix_ready(&d->socket.file, EPOLLIN);
+    }
 }
 
 static void drop_first(struct datagrams *d) {
@@ -80,6 +93,8 @@ static long receive(struct posix_socket *s, struct posix_message *m) {
         long error = posix_socket_error(s);
         return error ? error : d->read_shut ? 0 : -EAGAIN;
     }
+    if (!posix_serving)
+        return -EAGAIN;
     size_t done = 0;
     for (int i = 0; i < m->count && done < p->len; i++) {
         size_t n = LWIP_MIN(m->parts[i].iov_len, p->len - done);
@@ -205,7 +220,8 @@ static void options(struct posix_socket *s) {
 
 static uint32_t ready(struct posix_file *f) {
     const struct datagrams *d = of(f);
-    return EPOLLOUT | (d->first || d->read_shut ? EPOLLIN : 0) | (d->read_shut ? EPOLLRDHUP : 0) |
+    bool readable = (d->first && posix_serving) || d->read_shut;
+    return EPOLLOUT | (readable ? EPOLLIN : 0) | (d->read_shut ? EPOLLRDHUP : 0) |
            (d->read_shut && d->write_shut ? EPOLLHUP : 0) | (d->socket.error ? EPOLLERR : 0);
 }
 
@@ -222,6 +238,7 @@ static void datagrams_close(struct posix_file *f) {
     while (d->first)
         drop_first(d);
     udp_remove(d->pcb);
+    posix_list_remove(&d->all);
     net_pool_give(d);
 }
 
@@ -256,6 +273,7 @@ struct posix_socket *posix_udp_new(int flags) {
         return NULL;
     }
     udp_recv(d->pcb, on_received, d);
+    posix_list_append(&all, &d->all);
     posix_file_init(&d->socket.file, &kind, flags);
     return &d->socket;
 }

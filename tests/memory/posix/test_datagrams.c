@@ -87,6 +87,34 @@ static void wire(const void *in, void *out) {
     WORLD_CHECK(net_pool_taken() == taken);
 }
 
+/* Several in one call; and none is read while the program does not serve. */
+static void several(const void *in, void *out) {
+    struct sockaddr_in to = program_address("127.0.0.1", PORT);
+    struct iovec parts[4];
+    struct mmsghdr m[4] = {0};
+    (void)in;
+    (void)out;
+    program_start(world_plain(1));
+    int fd = bound("127.0.0.1", PORT), other = bound("0.0.0.0", 0);
+    for (int i = 0; i < 4; i++) {
+        parts[i] = (struct iovec){buffer + 10 * i, 5 + (size_t)i};
+        m[i].msg_hdr = (struct msghdr){.msg_iov = &parts[i], .msg_iovlen = 1};
+        if (i < 3) /* the last has no address */
+            m[i].msg_hdr.msg_name = &to;
+        m[i].msg_hdr.msg_namelen = sizeof to;
+    }
+    WORLD_CHECK(posix_sys_sendmmsg(other, (long)m, 4, 0) == 3 && m[2].msg_len == 7);
+    posix_sockets_serve(false);
+    program_run_us(10);
+    struct pollfd p = {.fd = fd, .events = POLLIN};
+    WORLD_CHECK(posix_sys_poll((long)&p, 1, 0) == 0 && p_read(fd, buffer, 9) == -EAGAIN);
+    posix_sockets_serve(true);
+    WORLD_CHECK(posix_sys_poll((long)&p, 1, 0) == 1);
+    WORLD_CHECK(posix_sys_recvmmsg(fd, (long)m, 4, 0, 0) == 3);
+    WORLD_CHECK(m[0].msg_len == 5 && m[1].msg_len == 6 && m[2].msg_len == 7);
+    WORLD_CHECK(posix_sys_recvmmsg(fd, (long)m, 4, 0, 0) == -EAGAIN);
+}
+
 static void ourselves(const void *in, void *out) {
     struct sockaddr_in to = program_address("127.0.0.1", PORT), name;
     socklen_t bytes = sizeof name;
@@ -193,6 +221,7 @@ static void test_wire(void **state) {
 static void test_ourselves(void **state) {
     (void)state;
     alone(ourselves, NULL);
+    alone(several, NULL);
 }
 
 static void test_martians(void **state) {

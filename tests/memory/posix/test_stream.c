@@ -193,6 +193,60 @@ static void program_full(const void *in, void *out) {
     }
 }
 
+#define STREAMS 60
+#define EACH    150000
+
+static bool has_all(void *context) {
+    return ((struct talk *)context)->bytes == EACH;
+}
+
+/* Packet memory is short and nobody reads for a while: who finds none is told when there is some,
+ * and all get what is theirs. */
+static void memory_short(const void *in, void *out) {
+    static struct talk talks[STREAMS];
+    static size_t sent[STREAMS];
+    struct world_settings s = world_plain(4);
+    struct epoll_event e[16];
+    unsigned left = STREAMS, starved = 0;
+    int fds[STREAMS];
+    (void)in;
+    (void)out;
+    s.server_nic.rx_size = 32;
+    s.dma_bytes_max = 1 << 20;
+    program_start(s);
+    listener = program_listen(PORT, SOCK_NONBLOCK);
+    int epoll = (int)posix_sys_epoll_create1(0);
+    for (unsigned i = 0; i < STREAMS; i++) {
+        fds[i] = program_accept(listener, &talks[i], PORT);
+        client_reads(talks[i].stream, false);
+        e[0] = (struct epoll_event){.events = EPOLLOUT | EPOLLET, .data.u32 = i};
+        WORLD_CHECK(posix_sys_epoll_ctl(epoll, EPOLL_CTL_ADD, fds[i], (long)e) == 0);
+    }
+    uint64_t reads_us = plat_now_us() + 2 * SECOND_US;
+    while (left > 0) {
+        long n = posix_sys_epoll_pwait(epoll, (long)e, 16, 100, 0, 8);
+        for (long k = 0; k < n; k++) {
+            unsigned i = e[k].data.u32;
+            long put = 1;
+            while (sent[i] < EACH && put > 0) {
+                put = p_write(fds[i], buffer, EACH - sent[i]);
+                sent[i] += put > 0 ? (size_t)put : 0;
+                starved += put == -EAGAIN;
+            }
+            if (sent[i] == EACH && put > 0) {
+                WORLD_CHECK(p_close(fds[i]) == 0);
+                left--;
+            }
+        }
+        for (unsigned i = 0; i < STREAMS && plat_now_us() >= reads_us; i++)
+            if (talks[i].stream)
+                client_reads(talks[i].stream, true);
+    }
+    for (unsigned i = 0; i < STREAMS; i++)
+        WORLD_CHECK(program_until(has_all, &talks[i], 600 * SECOND_US));
+    WORLD_CHECK(starved > STREAMS);
+}
+
 /* ---- ends ---- */
 
 static void peer_ends(const void *in, void *out) {
@@ -337,6 +391,7 @@ static void test_full(void **state) {
         alone(peer_full, &losses[i]);
         alone(program_full, &losses[i]);
     }
+    alone(memory_short, NULL);
 }
 
 static void test_ends(void **state) {
