@@ -83,6 +83,27 @@ static void backlog(const void *in, void *out) {
     WORLD_CHECK(connected(t, 3 * BACKLOG) == 3 * BACKLOG);
 }
 
+/* Without a free descriptor a connection waits on. */
+static void no_descriptor(const void *in, void *out) {
+    static struct talk t;
+    long last = 0, fd;
+    (void)in;
+    (void)out;
+    program_start(world_plain(1));
+    int listener = program_listen(PORT, SOCK_NONBLOCK);
+    while ((fd = posix_sys_dup(listener)) >= 0)
+        last = fd;
+    WORLD_CHECK(fd == -EMFILE && last == POSIX_FILES_MAX - 1);
+    talk_start(&t, PORT);
+    program_run_us(1000);
+    for (int i = 0; i < 3; i++)
+        WORLD_CHECK(posix_sys_accept4(listener, 0, 0, 0) == -EMFILE);
+    talk_say(&t, "patience", 8);
+    WORLD_CHECK(p_close((int)last) == 0);
+    WORLD_CHECK(posix_sys_accept4(listener, 0, 0, 0) == last);
+    WORLD_CHECK(p_read((int)last, buffer, 9) == 8 && !t.failed);
+}
+
 /* Nobody accepts: those that wait are reset when the listener closes. */
 static void unaccepted(const void *in, void *out) {
     static struct talk t[BACKLOG];
@@ -416,6 +437,7 @@ static void come_and_go(const void *in, void *out) {
 static void test_listening(void **state) {
     (void)state;
     alone(backlog, NULL);
+    alone(no_descriptor, NULL);
     alone(unaccepted, NULL);
 }
 
