@@ -2,9 +2,9 @@
 #ifndef POSIX_MASKED_H
 #define POSIX_MASKED_H
 
-#include "runtime/posix/calls.h"
+#include "runtime/posix/posix.h"
+#include <errno.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -15,17 +15,18 @@ struct posix_masked {
     uint64_t before;
 };
 
-/* The signals of the mask (its address, 0: none) are blocked until posix_unmask. 0 or -errno. */
+/* The signals of the mask (its address, 0: none) are blocked until posix_unmask. What is pending
+ * and no longer blocked is left to the wait, which it ends. 0 or -errno. */
 static inline long posix_mask(struct posix_masked *m, long mask, long bytes) {
-    m->changed = mask != 0;
-    if (!mask)
-        return 0;
-    return posix_sys_rt_sigprocmask(SIG_SETMASK, mask, (long)&m->before, bytes);
+    m->changed = mask != 0 && bytes == POSIX_MASK_BYTES;
+    if (m->changed)
+        m->before = posix_signals_block(*(const uint64_t *)mask);
+    return mask == 0 || m->changed ? 0 : -EINVAL;
 }
 
 static inline void posix_unmask(const struct posix_masked *m) {
     if (m->changed)
-        posix_sys_rt_sigprocmask(SIG_SETMASK, (long)&m->before, 0, POSIX_MASK_BYTES);
+        posix_signals_block(m->before);
 }
 
 /* What a file says, in all its names: POLLRDNORM is POLLIN, POLLWRNORM is POLLOUT. */

@@ -4,6 +4,7 @@
  */
 #include "runtime/net/pool.h"
 #include "runtime/platform/platform.h"
+#include "runtime/posix/calls.h"
 #include "runtime/posix/list.h"
 #include "runtime/posix/masked.h"
 #include "runtime/posix/posix.h"

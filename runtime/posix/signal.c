@@ -6,6 +6,7 @@
  */
 #include "runtime/platform/platform.h"
 #include "runtime/posix/actions.h"
+#include "runtime/posix/console.h"
 #include "runtime/posix/threads.h"
 #include "runtime/posix/wait.h"
 #include <errno.h>
@@ -143,8 +144,18 @@ static int next_signal(void) {
     return posix_signal_take((mine | s->pending) & ~s->blocked);
 }
 
+/* strsignal wants a locale, which the floor has not everywhere. */
+static const char *name_of(int number) {
+    static const char *const names[] = {
+        "",     "HUP",  "INT",  "QUIT", "ILL",    "TRAP",   "ABRT",  "BUS",  "FPE",  "KILL", "USR1",
+        "SEGV", "USR2", "PIPE", "ALRM", "TERM",   "STKFLT", "CHLD",  "CONT", "STOP", "TSTP", "TTIN",
+        "TTOU", "URG",  "XCPU", "XFSZ", "VTALRM", "PROF",   "WINCH", "IO",   "PWR",  "SYS"};
+    return (size_t)number < sizeof names / sizeof *names ? names[number] : "RT";
+}
+
 static _Noreturn void end_by(int number) {
-    plat_log("%s: ended by signal %d (%s)", posix_name, number, strsignal(number));
+    posix_console_end();
+    plat_log("%s: ended by signal %d (SIG%s)", posix_name, number, name_of(number));
     posix_exit(STATUS_SIGNAL + number);
 }
 

@@ -195,6 +195,20 @@ CRASHES
     done
 }
 
+@test "kernel: apps know the date that the machine's clock has" {
+    local date shown
+    for accel in $ACCELS; do
+        for date in 2024-02-29T23:59:58 2031-07-01T00:00:00 2040-12-31T12:00:00; do
+            boot "$accel" "hello --date" -rtc base=$date
+            ends "$(exit_status 0)"
+            shown=$(sed -n 's/^date: //p' <<<"$output")
+            # The clock runs from QEMU's start on, however long the guest takes to boot.
+            [ "$((shown - $(date -u -d "$date" +%s)))" -ge -1 ]
+            [ "$((shown - $(date -u -d "$date" +%s)))" -le 60 ]
+        done
+    done
+}
+
 @test "kernel: small and large machines" {
     boot tcg memory -m 48
     ends "$(exit_status 1)" # less than it wants is free, and nothing worse

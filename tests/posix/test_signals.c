@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/epoll.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/wait.h>
@@ -174,6 +175,24 @@ static void suspend_and_timed_wait(void **state) {
     assert_int_equal(ran[SIGUSR1], 1); /* taken, not handled */
 }
 
+static void a_wait_with_a_mask_of_its_own_is_ended_by_what_that_lets_through(void **state) {
+    (void)state;
+    uint64_t none = 0, usr1 = posix_signal_bit(SIGUSR1);
+    struct epoll_event event;
+    long set = CALL(epoll_create1, 0);
+    act(SIGUSR1, handler, 0, 0);
+    block(SIG_BLOCK, usr1);
+    CALL(kill, 0, SIGUSR1);
+    assert_int_equal(CALL(ppoll, 0, 0, 0, (long)&none, 8), -EINTR);
+    assert_int_equal(ran[SIGUSR1], 1);
+    CALL(kill, 0, SIGUSR1);
+    assert_int_equal(CALL(epoll_pwait, set, (long)&event, 1, -1, (long)&none, 8), -EINTR);
+    assert_int_equal(ran[SIGUSR1], 2);
+    assert_int_equal(blocked(), usr1);
+    assert_int_equal(CALL(ppoll, 0, 0, 0, (long)&none, 16), -EINVAL);
+    CALL(close, set);
+}
+
 static void an_alarm_comes(void **state) {
     (void)state;
     struct itimerval in = {{0, 0}, {0, 3000}}, each = {{0, 1000}, {0, 1000}}, off = {0}, left;
@@ -245,10 +264,10 @@ static void the_default_action_ends_the_program(void **state) {
     char said[1000];
     int status = world_child(ends_by_term, said, sizeof said);
     assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 63);
-    assert_string_equal(said, "test: ended by signal 15 (Terminated)\nno newline\n");
+    assert_string_equal(said, "no newline\ntest: ended by signal 15 (SIGTERM)\n");
     status = world_child(ends_by_abort, said, sizeof said);
     assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 63);
-    assert_string_equal(said, "test: ended by signal 6 (Aborted)\n");
+    assert_string_equal(said, "test: ended by signal 6 (SIGABRT)\n");
 }
 
 static void missing_calls_are_named(void **state) {
@@ -285,6 +304,7 @@ int world_tests(void) {
         TEST(a_handler_may_ask_for_more),
         TEST(a_wait_is_interrupted_or_goes_on),
         TEST(suspend_and_timed_wait),
+        TEST(a_wait_with_a_mask_of_its_own_is_ended_by_what_that_lets_through),
         TEST(an_alarm_comes),
         TEST(a_broken_pipe_tells_twice),
         TEST(the_default_action_ends_the_program),

@@ -1,6 +1,7 @@
 /*
  * Says what it was given: arguments, one a line. Exit status: the number after --exit, else 0.
- * --spin MS: computes for so long and says what the kernel did meanwhile.
+ * --spin MS: computes for so long and says what the kernel did meanwhile. --date: seconds since
+ * 1970.
  */
 #include "runtime/platform/platform.h"
 #include <stdlib.h>
@@ -31,6 +32,8 @@ int plat_main(int argc, char **argv) {
             status = (int)strtol(argv[i + 1], NULL, 10);
         if (strcmp(argv[i], "--spin") == 0 && i + 1 < argc)
             spin(strtoul(argv[i + 1], NULL, 10));
+        if (strcmp(argv[i], "--date") == 0)
+            plat_log("date: %llu", (unsigned long long)(plat_wall_ns() / 1000000000));
     }
     return status;
 }
