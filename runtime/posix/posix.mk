@@ -6,6 +6,8 @@ MUSL := $(shell tools/fetch-sources $(FETCH) musl)
 POSIX_SRC := $(wildcard runtime/posix/*.c)
 # What is the same whether host code is sanitized or not.
 POSIX_SHARED := libc.a libc-sanitized.a program.ld program.names program-sanitized.names guest.o
+# What programs ask for by name; all of it is in libc.a.
+LIBC_EMPTY := $(patsubst %,lib%.a,m rt pthread crypt util xnet resolv dl)
 
 .PHONY: posix posix-shared
 posix: posix-shared $(addprefix $(SYSROOT)/,config.site lib/hosted.a lib/hosted.flags) $(BUILD)/bin/nom-cc
@@ -14,27 +16,32 @@ $(BUILD)/bin/nom-cc: tools/nom-cc
 	@mkdir -p $(@D)
 	install -m 755 $< $@
 
+$(SYSROOT)/config.site: runtime/posix/libc/config.site
+	@mkdir -p $(@D)
+	cp $< $@
+
+POSIX_SHARED_FILES := $(POSIX_SHARED:%=$(SYSROOT)/lib/%)
 ifeq ($(SAN),1)
 posix-shared:
 	@$(MAKE) --no-print-directory SAN=0 BUILD=build posix-shared
 	@mkdir -p $(SYSROOT)/lib && ln -sfn ../../../../lib/nom/sysroot/include $(SYSROOT)/include && \
-	  for file in $(POSIX_SHARED); do ln -sfn ../../../../../lib/nom/sysroot/lib/$$file $(SYSROOT)/lib/$$file; done
+	  for file in $(POSIX_SHARED) $(LIBC_EMPTY); do \
+	    ln -sfn ../../../../../lib/nom/sysroot/lib/$$file $(SYSROOT)/lib/$$file; done
+$(POSIX_SHARED_FILES): posix-shared
+	@:
 else
-posix-shared: $(POSIX_SHARED:%=$(SYSROOT)/lib/%)
-endif
+posix-shared: $(POSIX_SHARED_FILES)
 
 # musl is built once, not looked through at each make.
 LIBC_PARTS := $(wildcard runtime/posix/libc/*.[ch] runtime/posix/libc/*.mk) runtime/posix/libc/sanitized.names \
   runtime/posix/calls.h runtime/posix/program.h
 $(SYSROOT)/lib/libc.a: $(LIBC_PARTS)
 	@echo "musl: $(SYSROOT)"
-	@$(MAKE) --silent -f runtime/posix/libc/musl.mk MUSL=$(MUSL) OUT=$(BUILD)/musl SYSROOT=$(SYSROOT)
+	@$(MAKE) --silent -f runtime/posix/libc/musl.mk MUSL=$(MUSL) OUT=$(BUILD)/musl \
+	  SYSROOT=$(SYSROOT) EMPTY='$(LIBC_EMPTY)'
 	@touch $@
 $(SYSROOT)/lib/libc-sanitized.a: $(SYSROOT)/lib/libc.a ;
 $(SYSROOT)/lib/%.ld: runtime/posix/libc/%.ld
-	@mkdir -p $(@D)
-	cp $< $@
-$(SYSROOT)/config.site: runtime/posix/libc/config.site
 	@mkdir -p $(@D)
 	cp $< $@
 # All that may be undefined in a program.
@@ -52,6 +59,8 @@ $(SYSROOT)/lib/guest.o: $(POSIX_GUEST) $(BUILD)/libnom.a
 	@mkdir -p $(@D)
 	gcc $(GUEST_CODE) -nostdlib -r -flinker-output=nolto-rel -Wl,-u,_start $(POSIX_GUEST) \
 	  -Wl,--start-group $(BUILD)/libnom.a -Wl,--end-group $(MUSL_LIB)/libc.a $(LIBGCC) -o $@
+endif
+
 POSIX_HOSTED := $(POSIX_SRC:%.c=$(BUILD)/hosted/%.o)
 $(SYSROOT)/lib/hosted.a: $(POSIX_HOSTED) $(HOSTED_OBJ)
 	@mkdir -p $(@D)
@@ -74,17 +83,21 @@ $(PORTS)/memcached/memcached.o: workloads/memcached/build $(PORTS)/libevent/regr
 	@echo "memcached: $(@D)"
 	+@rm -rf $(@D) && $(PORT_ENVIRONMENT) workloads/memcached/build $(BUILD)/bin/nom-cc $(PORTS)/libevent $(@D)
 
+LINK_HOSTED = @mkdir -p $(@D) && NOM_FLOORS=hosted $(PORT_ENVIRONMENT) $(BUILD)/bin/nom-cc $(1) -o $@
+PORTED := memcached
+PORTED_ELF := $(PORTED:%=$(LIB)/%.elf)
+PORTED_HOSTED := $(PORTED:%=$(LIB)/hosted/%)
+PORTED_TESTS := $(BUILD)/tests/ported/regress $(BUILD)/tests/ported/memcached-debug
 .PHONY: ported
-ported: $(LIB)/memcached.elf $(LIB)/hosted/memcached $(BUILD)/tests/ported/regress $(BUILD)/tests/ported/memcached-debug
+ported: $(if $(filter 1,$(SAN)),,$(PORTED_ELF)) $(PORTED_HOSTED) $(PORTED_TESTS)
+ifneq ($(SAN),1) # a guest's are never sanitized
 $(LIB)/memcached.elf: $(PORTS)/memcached/memcached.o $(SYSROOT)/lib/guest.o
 	@mkdir -p $(@D)
 	NOM_FLOORS=guest $(BUILD)/bin/nom-cc $< -o $@
+endif
 $(LIB)/hosted/memcached: $(PORTS)/memcached/memcached.o $(SYSROOT)/lib/hosted.a
-	@mkdir -p $(@D)
-	NOM_FLOORS=hosted $(PORT_ENVIRONMENT) $(BUILD)/bin/nom-cc $< -o $@
-$(BUILD)/tests/ported/regress: $(PORTS)/libevent/regress.o $(SYSROOT)/lib/hosted.a
-	@mkdir -p $(@D)
-	NOM_FLOORS=hosted $(PORT_ENVIRONMENT) $(BUILD)/bin/nom-cc $< -o $@
+	$(call LINK_HOSTED,$<)
 $(BUILD)/tests/ported/memcached-debug: $(PORTS)/memcached/memcached.o $(SYSROOT)/lib/hosted.a
-	@mkdir -p $(@D)
-	NOM_FLOORS=hosted $(PORT_ENVIRONMENT) $(BUILD)/bin/nom-cc $(<D)/memcached-debug.o -o $@
+	$(call LINK_HOSTED,$(<D)/memcached-debug.o)
+$(BUILD)/tests/ported/regress: $(PORTS)/libevent/regress.o $(SYSROOT)/lib/hosted.a
+	$(call LINK_HOSTED,$<)

@@ -1,5 +1,6 @@
 # Builds musl from its source, with our system-call layer in the place of its own: one libc.a, and
-# its headers. Run by posix.mk, with MUSL (the source), OUT (objects) and SYSROOT (what it makes).
+# its headers. Run by posix.mk, with MUSL (the source), OUT (objects), SYSROOT (what it makes) and
+# EMPTY (libraries that programs ask for by name; all of it is in libc.a).
 
 HERE := $(dir $(lastword $(MAKEFILE_LIST)))
 MAKEFLAGS += --no-builtin-rules
@@ -25,7 +26,7 @@ CFLAGS := -std=c99 -O2 -pipe -ffreestanding -nostdinc -fexcess-precision=standar
   -fno-asynchronous-unwind-tables -fno-unwind-tables -fomit-frame-pointer -ffunction-sections \
   -fdata-sections -Wa,--noexecstack -D_XOPEN_SOURCE=700 -MMD -MP $(INCLUDE)
 
-LIBS := $(SYSROOT)/lib/libc.a $(SYSROOT)/lib/libc-sanitized.a $(patsubst %,$(SYSROOT)/lib/lib%.a,m rt pthread crypt util xnet resolv dl)
+LIBS := $(SYSROOT)/lib/libc.a $(SYSROOT)/lib/libc-sanitized.a $(EMPTY:%=$(SYSROOT)/lib/%)
 GENERATED := $(OUT)/include/bits/alltypes.h $(OUT)/include/bits/syscall.h $(OUT)/internal/version.h
 
 .PHONY: all headers
@@ -71,7 +72,6 @@ $(SYSROOT)/lib/libc-sanitized.a: $(SYSROOT)/lib/libc.a $(HERE)sanitized.names
 	  [ -f "$$copy" ] || cp "$$object" "$$copy"; objcopy --redefine-sym "$$name=musl_$$name" "$$copy" || exit; \
 	done <$(OUT)/sanitized/names
 	ar rcs $@ $$(printf '%s\n' $(OBJ) | grep -vxF "$$(cut -d' ' -f1 $(OUT)/sanitized/names)") $(OUT)/sanitized/*.o
-# Programs ask for them by name; all is in libc.a.
 $(filter-out %/libc.a %/libc-sanitized.a,$(LIBS)):
 	@mkdir -p $(@D)
 	ar rcs $@
