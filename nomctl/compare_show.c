@@ -1,5 +1,6 @@
 /* A comparison for a person and as JSON: what each floor did, the ratios, and how to take them. */
 #include "nomctl/compare.h"
+#include <math.h>
 #include <stdarg.h>
 #include <string.h>
 
@@ -69,9 +70,10 @@ static void print_floor(const struct profiler_floor *floor, const struct trial_s
 }
 
 static void print_spread(const struct tuner_spread *s, int digits, int width) {
-    char text[64];
-    snprintf(text, sizeof text, "%.*f (%.*f-%.*f)", digits, s->median, digits, s->low, digits,
-             s->high);
+    char text[64] = "unknown";
+    if (isfinite(s->median))
+        snprintf(text, sizeof text, "%.*f (%.*f-%.*f)", digits, s->median, digits, s->low, digits,
+                 s->high);
     printf(" %*s", width, text);
 }
 
@@ -92,6 +94,8 @@ static void print_load(const struct compare *c, const struct load_level *load) {
         }
         print_spread(&level.throughput_ops, 0, 26);
         print_spread(&level.latency_mean_us, 1, 26);
+        if (!(level.jitter_us.high > 0)) /* the client tells none */
+            level.jitter_us.median = NAN;
         print_spread(&level.jitter_us, 1, 26);
         printf(" %3u\n", level.repeats);
     }

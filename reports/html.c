@@ -151,7 +151,7 @@ static void notes(FILE *page, const struct report_data *data) {
     fputs("<li>W = 0 has two meanings. Natural: what is ready at the same moment goes together, "
           "nothing waits. Strict: one packet, one kick, as in the paper. Comparing a W with strict "
           "alone flatters it.</li>\n"
-          "<li>Useful Gbit/s counts replies as the client received them, HTTP headers included. On "
+          "<li>Useful Gbit/s counts replies as the client received them, headers included. On "
           "the wire counts what the guest's interface sent, with all headers and "
           "acknowledgements: that is what a provider bills.</li>\n"
           "<li>Latency runs from a request's write to its reply's last byte, seen by the client. "

@@ -105,6 +105,11 @@ static void number(FILE *page, double value, const char *format) {
     fputs("</td>", page);
 }
 
+/* 0 says that the client does not tell it. */
+static void latency(FILE *page, double us) {
+    number(page, us > 0.0 ? us : NAN, "%.1f");
+}
+
 void report_html_points(FILE *page, const struct report_load *load) {
     static const char head[] =
         "<tr><th>W<br>\u00b5s</th><th>kick</th><th>frontier</th><th>throughput<br>requests/s</th>"
@@ -130,10 +135,10 @@ void report_html_points(FILE *page, const struct report_load *load) {
             fputs("<td>one run</td>", page);
         number(page, p->latency_mean_us, "%.1f");
         number(page, p->jitter_us, "%.1f");
-        number(page, p->latency_p50_us, "%.1f");
-        number(page, p->latency_p90_us, "%.1f");
-        number(page, p->latency_p99_us, "%.1f");
-        number(page, p->latency_p999_us, "%.1f");
+        latency(page, p->latency_p50_us);
+        latency(page, p->latency_p90_us);
+        latency(page, p->latency_p99_us);
+        latency(page, p->latency_p999_us);
         number(page, p->useful_gbit_per_s, "%.4f");
         /* 0 says that the wire could not be read. */
         number(page, p->gbit_out_per_s > 0.0 ? p->gbit_out_per_s : NAN, "%.4f");

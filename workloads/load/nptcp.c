@@ -56,13 +56,20 @@ static int run_once(const struct load_config *config, double repeats, double sec
     return outside_run(&outside, result, report, cpu_seconds);
 }
 
-/* A stock receiver serves one run and has to be started anew for the next: a connection refused is
- * tried again for timeout_seconds. */
+/* Whether nobody was there to serve: refused; or taken by the kernel for a receiver that had its
+ * run and ended. */
+static bool came_between(const char *error) {
+    return strstr(error, "Cannot Connect") != NULL ||
+           strstr(error, "synchronization string: Connection reset") != NULL;
+}
+
+/* A stock receiver serves one run and has to be started anew for the next: a connection that comes
+ * between is tried again for timeout_seconds. */
 static int run_connected(const struct load_config *config, double repeats, double seconds,
                          struct load_result *result, char *report, double *cpu_seconds) {
     double until = clock_seconds() + config->timeout_seconds;
     while (run_once(config, repeats, seconds, result, report, cpu_seconds) != 0) {
-        if (strstr(result->error, "Cannot Connect") == NULL || clock_seconds() > until) {
+        if (!came_between(result->error) || clock_seconds() > until) {
             return -1;
         }
         result->error[0] = '\0';
