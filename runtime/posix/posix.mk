@@ -95,6 +95,9 @@ $(LIB)/memcached.elf: $(PORTS)/memcached/memcached.o $(SYSROOT)/lib/guest.o
 	@mkdir -p $(@D)
 	NOM_FLOORS=guest $(BUILD)/bin/nom-cc $< -o $@
 endif
+# An initrd of its own, so that guests of other apps stay small.
+$(LIB)/memcached.cpio: $(LIB)/memcached.elf $(PRICED_ELF) tools/make-initrd
+	tools/make-initrd $@ $(LIB)/memcached.elf $(PRICED_ELF) --
 $(LIB)/hosted/memcached: $(PORTS)/memcached/memcached.o $(SYSROOT)/lib/hosted.a
 	$(call LINK_HOSTED,$<)
 $(BUILD)/tests/ported/memcached-debug: $(PORTS)/memcached/memcached.o $(SYSROOT)/lib/hosted.a
