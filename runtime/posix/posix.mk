@@ -86,18 +86,19 @@ $(PORTS)/memcached/memcached.o: workloads/memcached/build $(PORTS)/libevent/regr
 LINK_HOSTED = @mkdir -p $(@D) && NOM_FLOORS=hosted $(PORT_ENVIRONMENT) $(BUILD)/bin/nom-cc $(1) -o $@
 PORTED := memcached
 PORTED_ELF := $(PORTED:%=$(LIB)/%.elf)
+PORTED_INITRD := $(PORTED:%=$(LIB)/%.cpio)
 PORTED_HOSTED := $(PORTED:%=$(LIB)/hosted/%)
 PORTED_TESTS := $(BUILD)/tests/ported/regress $(BUILD)/tests/ported/memcached-debug
 .PHONY: ported
-ported: $(if $(filter 1,$(SAN)),,$(PORTED_ELF)) $(PORTED_HOSTED) $(PORTED_TESTS)
+ported: $(if $(filter 1,$(SAN)),,$(PORTED_ELF) $(PORTED_INITRD)) $(PORTED_HOSTED) $(PORTED_TESTS)
 ifneq ($(SAN),1) # a guest's are never sanitized
 $(LIB)/memcached.elf: $(PORTS)/memcached/memcached.o $(SYSROOT)/lib/guest.o
 	@mkdir -p $(@D)
 	NOM_FLOORS=guest $(BUILD)/bin/nom-cc $< -o $@
+# Each has an initrd of its own, so that guests of other apps stay small.
+$(PORTED_INITRD): $(LIB)/%.cpio: $(LIB)/%.elf $(PRICED_ELF) tools/make-initrd
+	tools/make-initrd $@ $< $(PRICED_ELF) --
 endif
-# An initrd of its own, so that guests of other apps stay small.
-$(LIB)/memcached.cpio: $(LIB)/memcached.elf $(PRICED_ELF) tools/make-initrd
-	tools/make-initrd $@ $(LIB)/memcached.elf $(PRICED_ELF) --
 $(LIB)/hosted/memcached: $(PORTS)/memcached/memcached.o $(SYSROOT)/lib/hosted.a
 	$(call LINK_HOSTED,$<)
 $(BUILD)/tests/ported/memcached-debug: $(PORTS)/memcached/memcached.o $(SYSROOT)/lib/hosted.a
