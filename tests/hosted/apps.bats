@@ -116,24 +116,22 @@ netpipe_well() {
 @test "netpipe: hosted against Debian's NPtcp, as root" { netpipe_well root; }
 @test "netpipe: hosted against Debian's NPtcp, as nobody" { netpipe_well nobody; }
 
-@test "nomctl killed while Debian's programs serve: nothing is left" {
+# killed APP PROGRAM
+killed() {
+    needs "$@"
     become root
-    for app in memcached netpipe; do
-        case $app in
-        memcached) needs memcached memcached ;;
-        netpipe) needs netpipe NPtcp ;;
-        esac
-        rm -f "$db"*
-        "${prefix[@]}" "$place/bin/nomctl" compare $app --on hosted,host --db "$db" --repeats 64 --loads 1 \
-            --seconds 0.3 --warmup 0 --accept-noisy >"$place/out" 2>&1 3>&- &
-        compare_pid=$!
-        for _ in $(seq 2000); do
-            [ "$(sql "SELECT count(*) FROM trial WHERE target = 'host' AND status = 'ok'" 2>/dev/null || echo 0)" -ge 1 ] && break
-            kill -0 "$compare_pid" || { cat "$place/out"; false; }
-            sleep 0.02
-        done
-        kill -9 "$compare_pid"
-        wait "$compare_pid" || true
-        nothing_left
+    "${prefix[@]}" "$place/bin/nomctl" compare "$1" --on hosted,host --db "$db" --repeats 64 --loads 1 \
+        --seconds 0.3 --warmup 0 --accept-noisy >"$place/out" 2>&1 3>&- &
+    compare_pid=$!
+    for _ in $(seq 2000); do
+        [ "$(sql "SELECT count(*) FROM trial WHERE target = 'host' AND status = 'ok'" 2>/dev/null || echo 0)" -ge 1 ] && break
+        kill -0 "$compare_pid" || { cat "$place/out"; false; }
+        sleep 0.02
     done
+    kill -9 "$compare_pid"
+    wait "$compare_pid" || true
+    nothing_left
 }
+
+@test "memcached: nomctl killed, nothing is left" { killed memcached memcached; }
+@test "netpipe: nomctl killed, nothing is left" { killed netpipe NPtcp; }
