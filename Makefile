@@ -123,7 +123,8 @@ ifeq ($(SAN),1)
 # Guests have no sanitizer: the sanitized tools drive the ordinary ones.
 guest:
 	@$(MAKE) --no-print-directory SAN=0 BUILD=build guest
-	@mkdir -p $(LIB) && for file in nom.elf initrd.cpio linux-guest $(GUEST_APPS:%=%.elf) priced.elf; do \
+	@mkdir -p $(LIB) && for file in nom.elf initrd.cpio linux-guest $(GUEST_APPS:%=%.elf) priced.elf \
+	  $(notdir $(PORTED_GUEST)); do \
 	  ln -sfn ../../../lib/nom/$$file $(LIB)/$$file; done
 else
 guest: $(LIB)/nom.elf $(APP_ELF) $(PRICED_ELF) $(LINUX_ELF) $(LIB)/initrd.cpio $(BUILD)/tests/initrd.cpio
@@ -403,13 +404,14 @@ lines: # of the kernel
 format:
 	git ls-files -co --exclude-standard '*.c' '*.h' | xargs clang-format -i
 
-install: all
+install: all install-posix
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/nom $(DESTDIR)$(PREFIX)/share/doc/nom
 	install -m 755 $(BUILD)/bin/nomctl $(DESTDIR)$(PREFIX)/bin/nomctl
 	install -m 644 $(LIB)/nom.elf $(APP_ELF) $(PRICED_ELF) $(LIB)/initrd.cpio $(DESTDIR)$(PREFIX)/lib/nom/
 	for form in hosted sockets linux-guest; do \
 	  install -D -m 755 -t $(DESTDIR)$(PREFIX)/lib/nom/$$form $(LIB)/$$form/nhttpd || exit; done
-	install -m 755 $(PRICED_HOSTED) $(DESTDIR)$(PREFIX)/lib/nom/hosted/
+	install -m 755 $(PRICED_HOSTED) $(PORTED_HOSTED) $(DESTDIR)$(PREFIX)/lib/nom/hosted/
+	install -m 644 $(PORTED_GUEST) $(DESTDIR)$(PREFIX)/lib/nom/
 	install -m 644 README.md ARCHITECTURE.md $(wildcard docs/*.md) $(DESTDIR)$(PREFIX)/share/doc/nom/
 
 clean:

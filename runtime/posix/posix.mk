@@ -3,6 +3,9 @@
 
 SYSROOT := $(LIB)/sysroot
 MUSL := $(shell tools/fetch-sources $(FETCH) musl)
+ifeq ($(MUSL),)
+$(error sources are missing, see the line above)
+endif
 POSIX_SRC := $(wildcard runtime/posix/*.c)
 # What is the same whether host code is sanitized or not.
 POSIX_SHARED := libc.a libc-sanitized.a program.ld program.names program-sanitized.names guest.o
@@ -89,8 +92,12 @@ PORTED_ELF := $(PORTED:%=$(LIB)/%.elf)
 PORTED_INITRD := $(PORTED:%=$(LIB)/%.cpio)
 PORTED_HOSTED := $(PORTED:%=$(LIB)/hosted/%)
 PORTED_TESTS := $(BUILD)/tests/ported/regress $(BUILD)/tests/ported/memcached-debug
+PORTED_GUEST := $(PORTED_ELF) $(PORTED_INITRD)
 .PHONY: ported
-ported: $(if $(filter 1,$(SAN)),,$(PORTED_ELF) $(PORTED_INITRD)) $(PORTED_HOSTED) $(PORTED_TESTS)
+ported: $(if $(filter 1,$(SAN)),,$(PORTED_GUEST)) $(PORTED_HOSTED) $(PORTED_TESTS)
+all: posix
+hosted: $(PORTED_HOSTED)
+tests: $(PORTED_TESTS)
 ifneq ($(SAN),1) # a guest's are never sanitized
 $(LIB)/memcached.elf: $(PORTS)/memcached/memcached.o $(SYSROOT)/lib/guest.o
 	@mkdir -p $(@D)
@@ -98,6 +105,7 @@ $(LIB)/memcached.elf: $(PORTS)/memcached/memcached.o $(SYSROOT)/lib/guest.o
 # Each has an initrd of its own, so that guests of other apps stay small.
 $(PORTED_INITRD): $(LIB)/%.cpio: $(LIB)/%.elf $(PRICED_ELF) tools/make-initrd
 	tools/make-initrd $@ $< $(PRICED_ELF) --
+guest: $(PORTED_GUEST)
 endif
 $(LIB)/hosted/memcached: $(PORTS)/memcached/memcached.o $(SYSROOT)/lib/hosted.a
 	$(call LINK_HOSTED,$<)
@@ -105,3 +113,9 @@ $(BUILD)/tests/ported/memcached-debug: $(PORTS)/memcached/memcached.o $(SYSROOT)
 	$(call LINK_HOSTED,$(<D)/memcached-debug.o)
 $(BUILD)/tests/ported/regress: $(PORTS)/libevent/regress.o $(SYSROOT)/lib/hosted.a
 	$(call LINK_HOSTED,$<)
+
+.PHONY: install-posix
+install-posix: posix
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/nom/sysroot
+	install -m 755 $(BUILD)/bin/nom-cc $(DESTDIR)$(PREFIX)/bin/nom-cc
+	cp -RL $(SYSROOT)/. $(DESTDIR)$(PREFIX)/lib/nom/sysroot/
