@@ -159,7 +159,7 @@ static void take_window(const struct window *w, struct trial_result *r) {
     const struct profiler_usage *from = &w->from.usage, *to = &w->to.usage;
     double seconds = to->at_s - from->at_s;
 
-    if (!w->begun || seconds <= 0)
+    if (!w->begun || seconds <= 0) /* as judge says */
         return;
     r->guest_cpu_s_per_s = (to->guest_s - from->guest_s) / seconds;
     r->vcpu_cpu_s_per_s = (to->vcpu_s - from->vcpu_s) / seconds;
@@ -171,7 +171,7 @@ static void take_window(const struct window *w, struct trial_result *r) {
 }
 
 /* A whole measurement: is it one to trust? */
-static void judge(struct target *target, struct trial *t) {
+static void judge(struct target *target, const struct window *w, struct trial *t) {
     struct trial_result *r = &t->result;
     char why[TRIAL_ERROR_BYTES];
 
@@ -181,6 +181,10 @@ static void judge(struct target *target, struct trial *t) {
         snprintf(why, sizeof why, "%llu replies were errors, against %llu good ones",
                  (unsigned long long)r->errors, (unsigned long long)(r->replies + r->refused));
         fail(target, t, TRIAL_FAILED, why);
+    } else if (!w->begun || w->to.usage.at_s <= w->from.usage.at_s) {
+        r->status = TRIAL_NOISY;
+        snprintf(r->error, sizeof r->error,
+                 "this machine did not let us look while the client recorded");
     } else if (r->host_other_cpu > PROFILER_OTHER_CPU_MAX) {
         r->status = TRIAL_NOISY;
         snprintf(r->error, sizeof r->error, "others used %.2f cores meanwhile (limit %.2f)",
@@ -269,7 +273,7 @@ static void conclude(struct phase *phase, struct part *part) {
     take_window(&part->window, r);
     r->has_statistics = part->control >= 0 &&
                         control_statistics(part->control, &r->statistics, why, sizeof why) == 0;
-    judge(phase->target, part->t);
+    judge(phase->target, &part->window, part->t);
 }
 
 static void measure(struct target *target, uint32_t count, const struct trial_settings *s,

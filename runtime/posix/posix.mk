@@ -95,9 +95,14 @@ PORTED_TESTS := $(BUILD)/tests/ported/regress $(BUILD)/tests/ported/memcached-de
 PORTED_GUEST := $(PORTED_ELF) $(PORTED_INITRD)
 .PHONY: ported
 ported: $(if $(filter 1,$(SAN)),,$(PORTED_GUEST)) $(PORTED_HOSTED) $(PORTED_TESTS)
+# WITHOUT_PORTED=1: our side alone, for a second compiler. nom-cc compiles programs with gcc anyway.
+ifeq ($(WITHOUT_PORTED),1)
+all: $(POSIX_GUEST) $(POSIX_HOSTED)
+else
 all: posix
 hosted: $(PORTED_HOSTED)
 tests: $(PORTED_TESTS)
+endif
 ifneq ($(SAN),1) # a guest's are never sanitized
 $(LIB)/memcached.elf: $(PORTS)/memcached/memcached.o $(SYSROOT)/lib/guest.o
 	@mkdir -p $(@D)
@@ -105,7 +110,9 @@ $(LIB)/memcached.elf: $(PORTS)/memcached/memcached.o $(SYSROOT)/lib/guest.o
 # Each has an initrd of its own, so that guests of other apps stay small.
 $(PORTED_INITRD): $(LIB)/%.cpio: $(LIB)/%.elf $(PRICED_ELF) tools/make-initrd
 	tools/make-initrd $@ $< $(PRICED_ELF) --
+ifneq ($(WITHOUT_PORTED),1)
 guest: $(PORTED_GUEST)
+endif
 endif
 $(LIB)/hosted/memcached: $(PORTS)/memcached/memcached.o $(SYSROOT)/lib/hosted.a
 	$(call LINK_HOSTED,$<)
