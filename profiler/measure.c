@@ -257,22 +257,34 @@ static int begin(struct phase *phase) {
     return 0;
 }
 
+/* A ported program cannot say that it does not serve now: its library resets the connections, and
+ * the client takes that for errors. */
+static void take_refusals(struct trial_result *r) {
+    r->refused += r->errors;
+    r->errors = 0;
+    r->refused += r->refused == 0;
+}
+
 /* After a load that went to its end. */
 static void conclude(struct phase *phase, struct part *part) {
     const struct load_result *load = part->load.result;
     struct trial_result *r = &part->t->result;
     char why[TRIAL_ERROR_BYTES];
 
-    if (!load->done) {
+    r->has_statistics = part->control >= 0 &&
+                        control_statistics(part->control, &r->statistics, why, sizeof why) == 0;
+    bool refuses =
+        r->has_statistics && !r->statistics.serving && profiler_app_of(phase->s->app)->ported;
+    if (!load->done && !refuses) {
         snprintf(why, sizeof why, "the load failed: %s",
                  load->error[0] ? load->error : "the client ended before its time");
         fail(phase->target, part->t, TRIAL_FAILED, why);
         return;
     }
     profiler_take_load(load, r);
+    if (refuses)
+        take_refusals(r);
     take_window(&part->window, r);
-    r->has_statistics = part->control >= 0 &&
-                        control_statistics(part->control, &r->statistics, why, sizeof why) == 0;
     judge(phase->target, &part->window, part->t);
 }
 

@@ -17,7 +17,8 @@ static struct posix_stream *stream_of(struct posix_socket *s) {
 
 static err_t on_accept(void *arg, struct tcp_pcb *pcb, err_t err) {
     struct posix_stream *listener = arg;
-    struct posix_stream *s = err == ERR_OK && pcb ? posix_stream_new(O_RDWR) : NULL;
+    struct posix_stream *s =
+        err == ERR_OK && pcb && posix_serving ? posix_stream_new(O_RDWR) : NULL;
     if (!s) {
         posix_load_refused();
         return ERR_MEM; /* lwIP resets it */
@@ -30,14 +31,14 @@ static err_t on_accept(void *arg, struct tcp_pcb *pcb, err_t err) {
     s->keep_idle_s = listener->keep_idle_s;
     s->keep_interval_s = listener->keep_interval_s;
     s->keep_count = listener->keep_count;
+    s->accepted = true;
     posix_stream_adopt(s, pcb);
     posix_stream_opened(s);
     posix_list_append(&listener->waiting, &s->queued);
     listener->waiting_count++;
     if (listener->waiting_count + LWIP_BACKLOG_MAX > listener->backlog)
         tcp_backlog_delayed(pcb);
-    if (posix_serving)
-        posix_ready(&listener->socket.file, EPOLLIN);
+    posix_ready(&listener->socket.file, EPOLLIN);
     return ERR_OK;
 }
 
@@ -78,7 +79,7 @@ long posix_stream_accept(struct posix_socket *socket, struct posix_socket **acce
     struct posix_stream *listener = stream_of(socket);
     if (listener->state != STREAM_LISTENING)
         return -EINVAL;
-    if (posix_list_empty(&listener->waiting) || !posix_serving)
+    if (posix_list_empty(&listener->waiting))
         return -EAGAIN;
     struct posix_stream *s = POSIX_OF(listener->waiting.next, struct posix_stream, queued);
     posix_list_remove(&s->queued);

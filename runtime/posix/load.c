@@ -4,7 +4,6 @@
  */
 #include "runtime/abi/control.h"
 #include "runtime/posix/tcp.h"
-#include <sys/epoll.h>
 
 bool posix_serving = true;
 
@@ -63,16 +62,17 @@ void posix_sockets_tick(void) {
     posix_streams_keep_alive();
 }
 
-/* What came meanwhile is there to be read. */
+/* Who is not to be served hears so at once: its connection is reset, as that of a server that is
+ * gone, and it can go elsewhere. What the program itself connected to stays. */
 void posix_sockets_serve(bool serving) {
     if (serving == posix_serving)
         return;
     posix_serving = serving;
     if (serving)
         posix_datagrams_served();
-    for (struct posix_link *l = posix_streams.next; serving && l != &posix_streams; l = l->next) {
+    for (struct posix_link *l = posix_streams.next; !serving && l != &posix_streams; l = l->next) {
         struct posix_stream *s = POSIX_OF(l, struct posix_stream, all);
-        if (posix_stream_ready(s) & EPOLLIN)
-            posix_ready(&s->socket.file, EPOLLIN);
+        if (s->accepted && s->state == STREAM_OPEN)
+            posix_stream_refuse(s);
     }
 }

@@ -158,7 +158,8 @@ int posix_threads_start(void); /* the caller is the program's first thread */
 void posix_sockets_flush(void);
 void posix_sockets_tick(void);       /* each millisecond or so */
 uint32_t posix_sockets_active(void); /* connections that moved since the last call: the load */
-/* serving: false, no connection is accepted and nothing more is read, until it is true again. */
+/* serving: false, connections that the program accepted are reset, and so are new ones; datagrams
+ * are not read; until it is true again. */
 void posix_sockets_serve(bool serving);
 struct nom_statistics;
 void posix_sockets_statistics(struct nom_statistics *out);

@@ -19,7 +19,7 @@ uint32_t posix_stream_count;
 /* ---- readiness ---- */
 
 static bool readable(const struct posix_stream *s) {
-    return (s->unread > 0 && posix_serving) || s->read_shut || (s->ended && s->unread == 0);
+    return s->unread > 0 || s->read_shut || (s->ended && s->unread == 0);
 }
 
 uint32_t posix_stream_ready(struct posix_stream *s) {
@@ -30,7 +30,7 @@ uint32_t posix_stream_ready(struct posix_stream *s) {
     case STREAM_CONNECTING:
         return 0;
     case STREAM_LISTENING:
-        return s->waiting_count > 0 && posix_serving ? EPOLLIN : 0;
+        return s->waiting_count > 0 ? EPOLLIN : 0;
     case STREAM_OVER:
         return error | (readable(s) ? EPOLLIN : 0) | EPOLLOUT | EPOLLRDHUP | EPOLLHUP;
     case STREAM_OPEN:
@@ -60,8 +60,7 @@ static err_t on_received(void *arg, struct tcp_pcb *pcb, struct pbuf *p, err_t e
     }
     posix_stream_append(s, p);
     posix_load_received(s);
-    if (posix_serving)
-        posix_ready(&s->socket.file, EPOLLIN);
+    posix_ready(&s->socket.file, EPOLLIN);
     return ERR_OK;
 }
 
@@ -119,6 +118,13 @@ struct tcp_pcb *posix_stream_release(struct posix_stream *s) {
     tcp_err(pcb, NULL);
     over(s, 0);
     return pcb;
+}
+
+void posix_stream_refuse(struct posix_stream *s) {
+    tcp_abort(posix_stream_release(s));
+    posix_load_refused();
+    s->socket.error = ECONNRESET;
+    posix_ready(&s->socket.file, EVERYTHING);
 }
 
 /* From then on lwIP ends it, and forgets it without another call. */

@@ -32,6 +32,7 @@ struct posix_stream {
     bool asked;                 /* received since it last sent: the next sending is an answer */
     bool no_delay, cork;        /* as set; see options.c */
     bool connected_once;
+    bool accepted; /* of a listener, not by connect */
     uint32_t turn; /* of the load, in which it last moved (load.c) */
 
     struct pbuf *first, *last; /* received and not read, linked by next; tot_len means nothing */
@@ -66,6 +67,8 @@ struct tcp_pcb *posix_stream_release(struct posix_stream *s);
 /* It is connected: addresses are noted, it counts. */
 void posix_stream_opened(struct posix_stream *s);
 uint32_t posix_stream_ready(struct posix_stream *s);
+/* Resets an open one: the program finds ECONNRESET, and it counts as refused. */
+void posix_stream_refuse(struct posix_stream *s);
 /* What both ends have closed is left to lwIP. */
 void posix_stream_part(struct posix_stream *s);
 

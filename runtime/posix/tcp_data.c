@@ -74,8 +74,6 @@ static size_t take(struct posix_stream *s, const struct iovec *parts, int count,
 
 long posix_stream_receive(struct posix_stream *s, const struct iovec *parts, int count, int flags) {
     if (s->unread > 0) {
-        if (!posix_serving)
-            return -EAGAIN;
         size_t taken = take(s, parts, count, (flags & MSG_PEEK) != 0);
         if (s->pcb && !(flags & MSG_PEEK)) {
             net_unpark(s->pcb);
