@@ -7,7 +7,8 @@ ifeq ($(MUSL),)
 $(error sources are missing, see the line above)
 endif
 POSIX_SRC := $(wildcard runtime/posix/*.c)
-# What is the same whether host code is sanitized or not.
+# What is the same whether host code is sanitized, measured or neither; then build/ has it.
+POSIX_BORROWS := $(filter 1,$(SAN) $(COVERAGE))
 POSIX_SHARED := libc.a libc-sanitized.a program.ld program.names program-sanitized.names guest.o
 # What programs ask for by name; all of it is in libc.a.
 LIBC_EMPTY := $(patsubst %,lib%.a,m rt pthread crypt util xnet resolv dl)
@@ -24,9 +25,9 @@ $(SYSROOT)/config.site: runtime/posix/libc/config.site
 	cp $< $@
 
 POSIX_SHARED_FILES := $(POSIX_SHARED:%=$(SYSROOT)/lib/%)
-ifeq ($(SAN),1)
+ifneq ($(POSIX_BORROWS),)
 posix-shared:
-	@$(MAKE) --no-print-directory SAN=0 BUILD=build posix-shared
+	@$(MAKE) --no-print-directory SAN=0 COVERAGE=0 BUILD=build posix-shared
 	@mkdir -p $(SYSROOT)/lib && ln -sfn ../../../../lib/nom/sysroot/include $(SYSROOT)/include && \
 	  for file in $(POSIX_SHARED) $(LIBC_EMPTY); do \
 	    ln -sfn ../../../../../lib/nom/sysroot/lib/$$file $(SYSROOT)/lib/$$file; done
@@ -75,7 +76,7 @@ $(SYSROOT)/lib/hosted.flags: Makefile runtime/posix/posix.mk
 
 # ---- ported programs: objects, once; then linked to each floor ----
 # What a program is compiled with. A floor that changes does not touch the object.
-PORTS := $(BUILD)/ported
+PORTS := $(if $(filter 1,$(COVERAGE)),build,$(BUILD))/ported
 PORT_TOOLS := tools/port $(addprefix $(SYSROOT)/,config.site lib/libc.a lib/libc-sanitized.a lib/program.ld \
   lib/program.names lib/program-sanitized.names) | $(BUILD)/bin/nom-cc
 PORT_ENVIRONMENT := $(if $(filter 1,$(SAN)),NOM_SANITIZE=address)
@@ -94,7 +95,7 @@ PORTED_HOSTED := $(PORTED:%=$(LIB)/hosted/%)
 PORTED_TESTS := $(BUILD)/tests/ported/regress $(BUILD)/tests/ported/memcached-debug
 PORTED_GUEST := $(PORTED_ELF) $(PORTED_INITRD)
 .PHONY: ported
-ported: $(if $(filter 1,$(SAN)),,$(PORTED_GUEST)) $(PORTED_HOSTED) $(PORTED_TESTS)
+ported: $(if $(POSIX_BORROWS),,$(PORTED_GUEST)) $(PORTED_HOSTED) $(PORTED_TESTS)
 # WITHOUT_PORTED=1: our side alone, for a second compiler. nom-cc compiles programs with gcc anyway.
 ifeq ($(WITHOUT_PORTED),1)
 all: $(POSIX_GUEST) $(POSIX_HOSTED)
@@ -103,7 +104,7 @@ all: posix
 hosted: $(PORTED_HOSTED)
 tests: $(PORTED_TESTS)
 endif
-ifneq ($(SAN),1) # a guest's are never sanitized
+ifeq ($(POSIX_BORROWS),)
 $(LIB)/memcached.elf: $(PORTS)/memcached/memcached.o $(SYSROOT)/lib/guest.o
 	@mkdir -p $(@D)
 	NOM_FLOORS=guest $(BUILD)/bin/nom-cc $< -o $@
