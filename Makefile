@@ -47,6 +47,7 @@ HOST_SRC := $(foreach d,$(HOST_DIRS),$(wildcard $(d)/*.c))
 NOMCTL_SRC := $(wildcard nomctl/*.c)
 # Parts of the app that know no floor, built for the host too: tests reach them there.
 PARTS_SRC := $(wildcard runtime/lib/*.c runtime/net/batch.c runtime/net/virtnet*.c workloads/nhttpd/http*.c) \
+  workloads/netpipe/protocol.c workloads/netpipe/sizes.c \
   $(filter-out %/main.c,$(wildcard runtime/priced/*.c))
 LIB_ASM := $(wildcard runtime/lib/*.S)
 TEST_SRC := $(wildcard tests/unit/test_*.c)
@@ -100,8 +101,8 @@ GUEST_APPS := $(notdir $(patsubst %/,%,$(dir $(wildcard workloads/*/main.c))))
 TEST_APPS := $(patsubst tests/guest/apps/%.c,%,$(wildcard tests/guest/apps/*.c))
 
 LIB := $(BUILD)/lib/nom
-# nhttpd alone has a hosted form; selfcheck asks about the machine that nom boots.
-HOSTED_APPS := nhttpd
+# selfcheck has no hosted form: it asks about the machine that nom boots.
+HOSTED_APPS := $(filter-out selfcheck,$(GUEST_APPS))
 HOSTED_ELF := $(HOSTED_APPS:%=$(LIB)/hosted/%)
 # The same apps on Linux's own sockets: as this machine's process, and static for a Linux guest.
 SOCKETS_APPS := $(notdir $(patsubst %/sockets/,%,$(dir $(wildcard workloads/*/sockets/main.c))))

@@ -29,7 +29,7 @@ static void memcached_words(const struct trial_traffic *traffic, const char *ip,
 }
 
 /* NetPIPE's sides do not tell each other what they will send. The same size without perturbation is
- * the only one then. */
+ * the only one then. Ours understands the same letters. */
 static void nptcp_words(const struct trial_traffic *traffic, const char *ip, char *text,
                         size_t bytes) {
     (void)ip;
@@ -72,6 +72,7 @@ const struct profiler_app profiler_apps[] = {
      .service_port = NETPIPE_PORT,
      .memory_mib = 128,
      .own_words = "--port 5002",
+     .traffic_words = nptcp_words,
      .baseline =
          {.program = "NPtcp", .package = "netpipe-tcp", .words = nptcp_words, .serves_once = true}},
 };
@@ -93,6 +94,7 @@ const struct profiler_app *profiler_app_of(const char *name) {
 void profiler_app_words(const struct trial_settings *s, const char *ip, const char *gateway,
                         char *text, size_t bytes) {
     const struct profiler_app *app = profiler_app_of(s->app);
+    size_t used;
 
     snprintf(text, bytes,
              "--ip %s/24%s%s --delay-us %.3f --kick %s --poll-us %.0f --control-port %d%s%s", ip,
@@ -102,6 +104,11 @@ void profiler_app_words(const struct trial_settings *s, const char *ip, const ch
              : app->own_words[0] ? " "
                                  : "",
              app->own_words);
+    used = strlen(text);
+    if (app->traffic_words && used + 1 < bytes) {
+        text[used++] = ' ';
+        app->traffic_words(&s->traffic, ip, text + used, bytes - used);
+    }
 }
 
 void profiler_baseline_words(const struct trial_settings *s, const char *ip, const char *initrd,

@@ -24,6 +24,9 @@ struct profiler_app {
     bool ported;           /* a program of others on our library, whose options come first; then
                               "--" and its own */
     const char *own_words; /* of its command line on our stack, with single blanks; "" none */
+    /* After them, what follows from the traffic; NULL: nothing. */
+    void (*traffic_words)(const struct trial_traffic *traffic, const char *ip, char *text,
+                          size_t bytes);
     /* On Linux's sockets (floors host and linux). program NULL: of the same source as the app, in
      * the build's sockets/; otherwise one that a package installs, found in PATH. Such a one says
      * nothing of being ready: its port listens then. */

@@ -4,7 +4,8 @@
 #
 #   hosted_net           the namespace; in setup
 #   in_net COMMAND...    runs a command in it
-#   serve ARG...         starts nhttpd with its own arguments; waits until it is ready
+#   serve ARG...         starts nhttpd, or what $nhttpd is set to, with its own arguments; waits until it
+#                        is ready
 #   ended SECONDS        waits until it has ended; its status in $server_status
 #   hosted_end           in teardown
 #
@@ -50,7 +51,7 @@ serve() {
         --ip $ip/24 "$@" >"$log" 2>&1 </dev/null 3>&- &
     server_pid=$!
     for ((turn = 0; turn < 1000; turn++)); do
-        grep -q '^nhttpd: ready' "$log" && return 0
+        grep -q '^[a-z]*: ready' "$log" && return 0
         kill -0 $server_pid 2>/dev/null || break
         sleep 0.02
     done

@@ -22,6 +22,7 @@ runtime/priced/nom runtime/abi runtime/platform runtime/lib runtime/net runtime/
 runtime/priced/linux runtime/abi runtime/platform runtime/lib runtime/net runtime/priced
 workloads/nhttpd runtime/abi runtime/econ runtime/platform runtime/lib runtime/net runtime/app
 workloads/nhttpd/sockets runtime/abi runtime/platform workloads/nhttpd
+workloads/netpipe runtime/abi runtime/platform runtime/lib runtime/net runtime/app
 workloads/selfcheck runtime/abi runtime/platform runtime/lib
 workloads/load runtime/abi runtime/econ
 record runtime/abi workloads/load

@@ -70,7 +70,12 @@ static void command_lines_on_our_stack(void **state) {
     settings_of("netpipe", "hosted");
     words_are("10.77.0.2", NULL,
               "--ip 10.77.0.2/24 --delay-us 0.000 --kick natural --poll-us 100000 --control-port "
-              "7700 --port 5002");
+              "7700 --port 5002 -l 1024 -u 1024 -p 0");
+    settings.traffic.message_bytes = 4096;
+    settings.traffic.bidirectional = true;
+    words_are("10.77.0.2", NULL,
+              "--ip 10.77.0.2/24 --delay-us 0.000 --kick natural --poll-us 100000 --control-port "
+              "7700 --port 5002 -l 4096 -u 4096 -p 0 -2");
 }
 
 static void baseline_is(const char *app, const char *expected) {
