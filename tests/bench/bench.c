@@ -1,12 +1,13 @@
 /*
  * `make bench`: what nom is worth beside others, each comparison interleaved in one run.
  *
- *   nom-bench [--scene systems|churn|idle|boot|price|rest|all] [--repeats 5] [--seconds 2]
- * [--delay-us 0]
- *             [--accel auto] [--db FILE]
+ *   nom-bench [--scene systems|memcached|churn|idle|boot|price|rest|all]
+ *             [--repeats 5] [--seconds 2] [--delay-us 0] [--accel auto] [--db FILE]
  *
  *   systems  nhttpd on nom and hosted, and nginx (systems.h); every trial is stored in the database
  *            named, as session "bench"
+ *   memcached  the ported one on nom and hosted, Debian's on this Linux, and what link and stack
+ *            would allow (scenes.h)
  *   churn    a connection a request, for long, on nom and hosted (scenes.h)
  *   idle     busy connections beside thousands of idle ones, on nom and hosted (scenes.h)
  *   boot     QEMU's start to the first reply, nom and a Linux guest; memory that nom takes
@@ -29,9 +30,8 @@ struct options {
 
 static int usage(void) {
     fprintf(stderr,
-            "bench: --scene systems|churn|idle|boot|price|rest|all, --repeats 1..%u, --seconds "
-            "above 0, "
-            "--delay-us, --accel, --db FILE\n",
+            "bench: --scene systems|memcached|churn|idle|boot|price|rest|all, --repeats 1..%u, "
+            "--seconds above 0, --delay-us, --accel, --db FILE\n",
             BENCH_REPEATS_MAX);
     return 2;
 }
@@ -73,8 +73,8 @@ static bool wants(const struct options *o, const char *scene) {
 }
 
 static bool is_scene(const char *name) {
-    static const char *const scenes[] = {"all",  "systems", "churn", "idle",
-                                         "boot", "price",   "rest"};
+    static const char *const scenes[] = {"all",  "systems", "memcached", "churn",
+                                         "idle", "boot",    "price",     "rest"};
     for (size_t i = 0; i < sizeof scenes / sizeof *scenes; i++)
         if (strcmp(scenes[i], name) == 0)
             return true;
@@ -161,6 +161,9 @@ int main(int argc, char **argv) {
     printf("%s\n%s\n", session.machine, session.accel_reason);
     if (wants(&o, "systems"))
         failed += systems(&o, &paths, &session);
+    if (wants(&o, "memcached"))
+        failed += bench_memcached(o.settings.accel, o.settings.seconds, o.settings.delay_us,
+                                  o.settings.repeats);
     failed += many_connections(&o, &paths);
     failed += one_guest(&o, &paths);
     return failed == 0 ? 0 : 1;

@@ -43,6 +43,11 @@ int bench_price(const struct profiler_paths *paths, const struct trial_settings 
 #define BENCH_REST_MAX 0.03
 int bench_rest(const struct profiler_paths *paths, const struct trial_settings *settings);
 
+/* memcached at 1, 32 and 64 connections: nom under accel, hosted, and Debian's on this Linux over
+ * the same kind of link, interleaved; and the ceiling of both floors of ours, the same requests
+ * answered within lwIP's callback: what share sockets and memcached cost. */
+int bench_memcached(const char *accel, double seconds, double delay_us, size_t repeats);
+
 /* For scenes: one load on a running target, with the settings' cores, path and time (requests_max
  * and keep_alive as in load.h). Its rate, or -1 after a line that says what went wrong: that is
  * anything but a reply of 200 to each. */
