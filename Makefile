@@ -119,6 +119,8 @@ SITE := $(shell find workloads/nhttpd/www -type f 2>/dev/null)
 .PHONY: all guest hosted tests check-quick check bench fuzz format lint lines install clean help
 all: $(BUILD)/bin/nomctl guest hosted tests
 hosted: $(HOSTED_ELF) $(SOCKETS_ELF) $(PRICED_HOSTED)
+.PHONY: demo-parts # what ./demo needs: neither tests nor ported programs
+demo-parts: $(BUILD)/bin/nomctl $(LIB)/nom.elf $(LIB)/initrd.cpio $(LINUX_ELF) hosted
 
 ifeq ($(SAN),1)
 # Guests have no sanitizer: the sanitized tools drive the ordinary ones.
