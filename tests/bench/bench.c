@@ -1,7 +1,7 @@
 /*
  * `make bench`: what nom is worth beside others, each comparison interleaved in one run.
  *
- *   nom-bench [--scene systems|memcached|churn|idle|boot|price|rest|all]
+ *   nom-bench [--scene systems|memcached|churn|idle|netpipe|boot|price|rest|all]
  *             [--repeats 5] [--seconds 2] [--delay-us 0] [--accel auto] [--db FILE]
  *
  *   systems  nhttpd on nom and hosted, and nginx (systems.h); every trial is stored in the database
@@ -10,6 +10,7 @@
  *            would allow (scenes.h)
  *   churn    a connection a request, for long, on nom and hosted (scenes.h)
  *   idle     busy connections beside thousands of idle ones, on nom and hosted (scenes.h)
+ *   netpipe  NPtcp's messages of 1 KiB, on nom, hosted, and Linux (scenes.h)
  *   boot     QEMU's start to the first reply, nom and a Linux guest; memory that nom takes
  *   price    a change of price to the first packet under the W it brings, 200 changes a repeat
  *   rest     what an idle guest takes of a host core, under --accel and under TCG
@@ -29,10 +30,11 @@ struct options {
 };
 
 static int usage(void) {
-    fprintf(stderr,
-            "bench: --scene systems|memcached|churn|idle|boot|price|rest|all, --repeats 1..%u, "
-            "--seconds above 0, --delay-us, --accel, --db FILE\n",
-            BENCH_REPEATS_MAX);
+    fprintf(
+        stderr,
+        "bench: --scene systems|memcached|churn|idle|netpipe|boot|price|rest|all, --repeats 1..%u, "
+        "--seconds above 0, --delay-us, --accel, --db FILE\n",
+        BENCH_REPEATS_MAX);
     return 2;
 }
 
@@ -73,8 +75,8 @@ static bool wants(const struct options *o, const char *scene) {
 }
 
 static bool is_scene(const char *name) {
-    static const char *const scenes[] = {"all",  "systems", "memcached", "churn",
-                                         "idle", "boot",    "price",     "rest"};
+    static const char *const scenes[] = {"all",     "systems", "memcached", "churn", "idle",
+                                         "netpipe", "boot",    "price",     "rest"};
     for (size_t i = 0; i < sizeof scenes / sizeof *scenes; i++)
         if (strcmp(scenes[i], name) == 0)
             return true;
@@ -165,6 +167,9 @@ int main(int argc, char **argv) {
         failed += bench_memcached(o.settings.accel, o.settings.seconds, o.settings.delay_us,
                                   o.settings.repeats);
     failed += many_connections(&o, &paths);
+    if (wants(&o, "netpipe"))
+        failed += bench_netpipe(o.settings.accel, o.settings.seconds, o.settings.delay_us,
+                                o.settings.repeats);
     failed += one_guest(&o, &paths);
     return failed == 0 ? 0 : 1;
 }

@@ -48,6 +48,12 @@ int bench_rest(const struct profiler_paths *paths, const struct trial_settings *
  * answered within lwIP's callback: what share sockets and memcached cost. */
 int bench_memcached(const char *accel, double seconds, double delay_us, size_t repeats);
 
+/* What Debian's NPtcp reports for messages of so many bytes, against netpipe on nom and hosted and
+ * against NPtcp itself on this Linux over the same kind of veth, in turns: one way, medians, and
+ * Linux's over ours with its spread over the repeats (1 to BENCH_REPEATS_MAX). */
+#define BENCH_NETPIPE_BYTES 1024u
+int bench_netpipe(const char *accel, double seconds, double delay_us, size_t repeats);
+
 /* For scenes: one load on a running target, with the settings' cores, path and time (requests_max
  * and keep_alive as in load.h). Its rate, or -1 after a line that says what went wrong: that is
  * anything but a reply of 200 to each. */

@@ -20,6 +20,7 @@ seeds() { # NAME: its seeds find nothing, under the sanitizers
 @test "fuzz: seeds of table" { seeds table; }
 @test "fuzz: seeds of priced" { seeds priced; }
 @test "fuzz: seeds of load" { seeds load; }
+@test "fuzz: seeds of netpipe" { seeds netpipe; }
 @test "fuzz: seeds of stack" {
     [ -f tests/fuzz/fuzz_stack.c ]
     seeds stack

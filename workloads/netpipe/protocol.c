@@ -161,7 +161,8 @@ static void unexpected(struct np_run *r) {
 
 static size_t take_word(struct np_run *r, const unsigned char *data) {
     r->word[r->word_used++] = data[0];
-    if (r->step == NP_STEP_SIZE && memcmp(r->word, QUIT, r->word_used) == 0) {
+    if (r->step == NP_STEP_SIZE && r->word_used <= QUIT_BYTES &&
+        memcmp(r->word, QUIT, r->word_used) == 0) {
         if (r->word_used == QUIT_BYTES) {
             r->state = NP_OVER;
             say(r, QUIT, QUIT_BYTES);
