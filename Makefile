@@ -426,9 +426,10 @@ install: all install-posix
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/nom $(DESTDIR)$(PREFIX)/share/doc/nom
 	install -m 755 $(BUILD)/bin/nomctl $(DESTDIR)$(PREFIX)/bin/nomctl
 	install -m 644 $(LIB)/nom.elf $(APP_ELF) $(PRICED_ELF) $(LIB)/initrd.cpio $(DESTDIR)$(PREFIX)/lib/nom/
-	for form in hosted sockets linux-guest; do \
-	  install -D -m 755 -t $(DESTDIR)$(PREFIX)/lib/nom/$$form $(LIB)/$$form/nhttpd || exit; done
-	install -m 755 $(PRICED_HOSTED) $(PORTED_HOSTED) $(DESTDIR)$(PREFIX)/lib/nom/hosted/
+	install -d $(DESTDIR)$(PREFIX)/lib/nom/hosted $(DESTDIR)$(PREFIX)/lib/nom/sockets $(DESTDIR)$(PREFIX)/lib/nom/linux-guest
+	install -m 755 $(HOSTED_ELF) $(PRICED_HOSTED) $(PORTED_HOSTED) $(DESTDIR)$(PREFIX)/lib/nom/hosted/
+	install -m 755 $(SOCKETS_ELF) $(DESTDIR)$(PREFIX)/lib/nom/sockets/
+	install -m 755 $(LINUX_ELF) $(DESTDIR)$(PREFIX)/lib/nom/linux-guest/
 	install -m 644 $(PORTED_GUEST) $(DESTDIR)$(PREFIX)/lib/nom/
 	install -m 644 README.md ARCHITECTURE.md $(wildcard docs/*.md) $(DESTDIR)$(PREFIX)/share/doc/nom/
 

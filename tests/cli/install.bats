@@ -12,6 +12,7 @@ setup() {
     [ -f "$installed/share/doc/nom/README.md" ]
     run --separate-stderr "$installed/bin/nomctl" doctor --json
     echo "$output" | jq -e --arg kernel "$installed/lib/nom/nom.elf" '.. | strings | select(. == $kernel)'
+    [ -x "$installed/lib/nom/hosted/netpipe" ]
     for form in hosted sockets linux-guest; do [ -x "$installed/lib/nom/$form/nhttpd" ]; done
     echo 'int main(void) { return 0; }' | "$installed/bin/nom-cc" -o "$BATS_TEST_TMPDIR/made" -xc -
     [ -s "$BATS_TEST_TMPDIR/made" ] && [ -s "$BATS_TEST_TMPDIR/made.hosted" ]

@@ -32,6 +32,8 @@ stop() {
 @test "netpipe: what it says, and a short run of NPtcp's own sizes" {
     serve --control-port 7700
     [ "$(cat "$log")" = "netpipe: ready at $ip:5002, control port 7700, delay 0 us, natural, messages of 1 to 10000000 bytes" ]
+    np 100 -u 64 -n 10 -I
+    [ "$(sizes | cut -d" " -f 22)" = 67 ]
     np 100 -u 64 -n 10
     [ "$(sizes)" = "1 2 3 4 6 8 12 13 16 19 21 24 27 29 32 35 45 48 51 61 64 67" ]
     [ "$(wc -l <"$log")" -eq 1 ]

@@ -148,7 +148,7 @@ static void end_of_messages(struct np_run *r) {
 }
 
 static void unexpected(struct np_run *r) {
-    char heard[4 * sizeof r->word + 1], *end = heard;
+    char heard[4 * sizeof r->word + 1] = "", *end = heard;
     for (uint32_t i = 0; i < r->word_used; i++) {
         unsigned char c = r->word[i];
         end += snprintf(end, 5, c >= ' ' && c < 127 && c != '\\' ? "%c" : "\\x%02x", c);
