@@ -49,7 +49,7 @@ $(SYSROOT)/lib/%.ld: runtime/posix/libc/%.ld
 	@mkdir -p $(@D)
 	cp $< $@
 # All that may be undefined in a program.
-$(SYSROOT)/lib/program.names: runtime/posix/calls.h runtime/posix/posix.mk
+$(SYSROOT)/lib/program.names: runtime/posix/calls.h
 	@mkdir -p $(@D)
 	(echo '#include "$<"'; echo '#define NAME(name, count) @posix_sys_##name'; echo 'POSIX_CALLS(NAME)') | \
 	  gcc -E -P -I. -x c - | tr ' ' '\n' | sed -n 's/^@//p' >$@
