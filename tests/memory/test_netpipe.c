@@ -1,7 +1,7 @@
 /*
  * netpipe as a whole over the real stack, its own main and loop, at the other end of a wire that
- * may lose packets: runs whose every message comes back as it was, clients that break off, and what
- * it does when serving no longer pays.
+ * may lose packets: runs whose every message comes back as it was, clients that break off, and one
+ * client too many.
  */
 #include "runtime/platform/platform.h"
 #include "tests/memory/world.h"
@@ -271,7 +271,7 @@ static void break_off(const void *in, void *out) {
     WORLD_CHECK(lines() == 4);
 }
 
-/* ---- no place, and no memory ---- */
+/* ---- no place ---- */
 
 static bool one_too_many(void *context) {
     (void)context;
