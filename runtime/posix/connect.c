@@ -73,8 +73,8 @@ static err_t on_connected(void *arg, struct tcp_pcb *pcb, err_t err) {
     return ERR_OK;
 }
 
-/* An address of one host, to which there is a way: the interface's network, or a gateway. lwIP would
- * ask for it again and again. */
+/* An address of one host, to which there is a way: the interface's network, or a gateway. lwIP
+ * would ask for it again and again. */
 static bool reachable(const ip4_addr_t *to) {
     const struct netif *interface = ip4_route(to);
     if (!interface || ip4_addr_ismulticast(to) || ip4_addr_isbroadcast(to, interface))

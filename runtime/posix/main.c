@@ -62,7 +62,8 @@ static int library_options(struct app_options *o, int argc, char **argv) {
             plat_log("%s: bad value for %s: %s", posix_name, argv[i], argv[i + 1]);
             return -1;
         case APP_OPTION_UNKNOWN:
-            plat_log("%s: no option %s before -- (" APP_OPTION_NAMES " --env)", posix_name, argv[i]);
+            plat_log("%s: no option %s before -- (" APP_OPTION_NAMES " --env)", posix_name,
+                     argv[i]);
             return -1;
         }
     }
