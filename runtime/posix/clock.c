@@ -1,5 +1,7 @@
 /*
- * All clocks but that of the date count from the machine's start (hosted: the app's), by the TSC.
+ * All clocks but that of the date count by the TSC, from UP_NS before the machine's start (hosted:
+ * the app's): programs know a machine that has been up for a while, and take a time of less than a
+ * second for one that was never set (libevent, of less than five seconds).
  * The program has its core to itself: the time that it used is all there was but what it slept.
  */
 #include "runtime/posix/clock.h"
@@ -15,9 +17,10 @@
 #define S_MAX         (UINT64_MAX / NS_PER_S)
 #define FOREVER_NS    (UINT64_C(100) * 365 * 86400 * NS_PER_S)
 #define RESOLUTION_NS 1
+#define UP_NS         (UINT64_C(60) * NS_PER_S)
 
-static uint64_t since_start_ns(void) {
-    return plat_tsc_to_ns(plat_now_tsc() - plat_board()->entry_tsc);
+static uint64_t up_ns(void) {
+    return UP_NS + plat_tsc_to_ns(plat_now_tsc() - plat_board()->entry_tsc);
 }
 
 static uint64_t used_ns(void) {
@@ -34,7 +37,7 @@ bool posix_clock_ns(long clock, uint64_t *ns) {
     case CLOCK_MONOTONIC_RAW:
     case CLOCK_MONOTONIC_COARSE:
     case CLOCK_BOOTTIME:
-        *ns = since_start_ns();
+        *ns = up_ns();
         return true;
     case CLOCK_PROCESS_CPUTIME_ID:
     case CLOCK_THREAD_CPUTIME_ID: /* not counted apart */

@@ -73,6 +73,16 @@ static err_t on_connected(void *arg, struct tcp_pcb *pcb, err_t err) {
     return ERR_OK;
 }
 
+/* An address of one host, to which there is a way: the interface's network, or a gateway. lwIP
+ * would ask for it again and again. */
+static bool reachable(const ip4_addr_t *to) {
+    const struct netif *interface = ip4_route(to);
+    if (!interface || ip4_addr_ismulticast(to) || ip4_addr_isbroadcast(to, interface))
+        return false;
+    return posix_address_is_ours(to->addr) || !ip4_addr_isany(netif_ip4_gw(interface)) ||
+           ip4_addr_netcmp(to, netif_ip4_addr(interface), netif_ip4_netmask(interface));
+}
+
 long posix_stream_connect(struct posix_socket *socket, const struct sockaddr_in *to) {
     struct posix_stream *s = stream_of(socket);
     if (!to)
@@ -87,6 +97,8 @@ long posix_stream_connect(struct posix_socket *socket, const struct sockaddr_in 
     long failed = posix_socket_error(socket);
     if (failed)
         return failed;
+    if (!reachable(&address))
+        return -ENETUNREACH;
     if (!give_pcb(s))
         return -ENOBUFS;
     err_t error = tcp_connect(s->pcb, &address, lwip_ntohs(to->sin_port), on_connected);

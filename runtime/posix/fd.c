@@ -1,6 +1,6 @@
 /*
  * Descriptors and open files. The lowest free descriptor is found from a mark below which none is
- * free.
+ * free. The limit that the program sets itself holds for new ones only.
  */
 #include "runtime/posix/fd.h"
 #include "runtime/posix/calls.h"
@@ -16,6 +16,11 @@ struct slot {
 
 static struct slot slots[POSIX_FILES_MAX];
 static int lowest_free; /* none is free below it */
+static int files_limit = POSIX_FILES_MAX;
+
+void posix_files_limit(uint64_t files) {
+    files_limit = files < POSIX_FILES_MAX ? (int)files : POSIX_FILES_MAX;
+}
 
 /* ---- open files ---- */
 
@@ -54,11 +59,11 @@ static void put(int descriptor, struct posix_file *f, int flags) {
 
 long posix_descriptor(struct posix_file *f, int least, int flags) {
     int from = least > lowest_free ? least : lowest_free, descriptor = from;
-    while (descriptor < POSIX_FILES_MAX && slots[descriptor].file)
+    while (descriptor < files_limit && slots[descriptor].file)
         descriptor++;
     if (from == lowest_free)
         lowest_free = descriptor;
-    if (descriptor == POSIX_FILES_MAX) {
+    if (descriptor >= files_limit) {
         posix_file_drop(f);
         return -EMFILE;
     }
@@ -82,7 +87,7 @@ static long duplicate(long from, long least, int flags) {
     struct posix_file *f = posix_file_of(from);
     if (!f)
         return -EBADF;
-    if (least < 0 || least >= POSIX_FILES_MAX)
+    if (least < 0 || least >= files_limit)
         return -EINVAL;
     posix_file_keep(f);
     return posix_descriptor(f, (int)least, flags);
@@ -94,7 +99,7 @@ long posix_sys_dup(long from) {
 
 long posix_sys_dup3(long from, long to, long flags) {
     struct posix_file *f = posix_file_of(from);
-    if (!f || to < 0 || to >= POSIX_FILES_MAX)
+    if (!f || to < 0 || to >= files_limit)
         return -EBADF;
     if (from == to || (flags & ~(long)O_CLOEXEC))
         return -EINVAL;

@@ -1,7 +1,8 @@
 /*
  * A ported program as an app: the options before "--" are the library's (app/options.h), what
  * follows is the program's own. The library around it holds network, chooser, control port, prices
- * and load estimate; the program knows nothing of them.
+ * and load estimate; the program knows nothing of them. The program's environment is what stands
+ * here, and what --env NAME=VALUE adds, as often as it is given.
  *
  *   memcached --ip 10.0.0.2/24 --control-port 7700 -- -t 1 -m 64
  */
@@ -13,8 +14,9 @@
 #include "runtime/posix/wait.h"
 #include <string.h>
 
-#define STATUS_USAGE  2
-#define STATUS_FAILED 1
+#define STATUS_USAGE    2
+#define STATUS_FAILED   1
+#define ENVIRONMENT_MAX 64 /* variables */
 
 const char *posix_name = "program";
 
@@ -25,6 +27,25 @@ static struct app app = {
     .statistics = posix_sockets_statistics,
 };
 
+static char *environment[ENVIRONMENT_MAX + 1] = {"PATH=/", "HOME=/tmp", "TMPDIR=/tmp"};
+
+static enum app_option set_environment(char *assignment) {
+    size_t name_bytes = strcspn(assignment, "=");
+    int i = 0;
+    if (name_bytes == 0 || assignment[name_bytes] == '\0')
+        return APP_OPTION_BAD_VALUE;
+    while (environment[i] && strncmp(environment[i], assignment, name_bytes + 1) != 0)
+        i++;
+    if (i == ENVIRONMENT_MAX)
+        return APP_OPTION_BAD_VALUE;
+    environment[i] = assignment;
+    return APP_OPTION_TAKEN;
+}
+
+static enum app_option set_option(struct app_options *o, const char *name, char *value) {
+    return strcmp(name, "--env") == 0 ? set_environment(value) : app_option_set(o, name, value);
+}
+
 /* How many arguments are the library's, without the "--"; -1 for a bad one. */
 static int library_options(struct app_options *o, int argc, char **argv) {
     int i = 1;
@@ -34,14 +55,15 @@ static int library_options(struct app_options *o, int argc, char **argv) {
             plat_log("%s: option %s has no value", posix_name, argv[i]);
             return -1;
         }
-        switch (app_option_set(o, argv[i], argv[i + 1])) {
+        switch (set_option(o, argv[i], argv[i + 1])) {
         case APP_OPTION_TAKEN:
             break;
         case APP_OPTION_BAD_VALUE:
             plat_log("%s: bad value for %s: %s", posix_name, argv[i], argv[i + 1]);
             return -1;
         case APP_OPTION_UNKNOWN:
-            plat_log("%s: no option %s before -- (" APP_OPTION_NAMES ")", posix_name, argv[i]);
+            plat_log("%s: no option %s before -- (" APP_OPTION_NAMES " --env)", posix_name,
+                     argv[i]);
             return -1;
         }
     }
@@ -68,7 +90,6 @@ void posix_app_ready(uint16_t port) {
 }
 
 int plat_main(int argc, char **argv) {
-    static char *environment[] = {"PATH=/", "HOME=/tmp", "TMPDIR=/tmp", NULL};
     struct app_options o;
     char why[200];
     uint64_t random[2] = {plat_entropy(), plat_entropy()};

@@ -127,3 +127,10 @@ install-posix: posix
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/nom/sysroot
 	install -m 755 $(BUILD)/bin/nom-cc $(DESTDIR)$(PREFIX)/bin/nom-cc
 	cp -RL $(SYSROOT)/. $(DESTDIR)$(PREFIX)/lib/nom/sysroot/
+
+# All of libevent's own tests, by every method; tests/hosted/libevent.bats runs those of them that take
+# less time.
+.PHONY: test-libevent
+test-libevent: $(BUILD)/tests/ported/regress
+	@failed=0; for method in epoll changelist timerfd debug poll select; do \
+	  BUILD=$(BUILD) tests/hosted/libevent/check $$method || failed=1; done; exit $$failed

@@ -6,6 +6,7 @@
 #include "runtime/posix/calls.h"
 #include "runtime/posix/clock.h"
 #include "runtime/posix/console.h"
+#include "runtime/posix/fd.h"
 #include "runtime/posix/posix.h"
 #include <errno.h>
 #include <stdio.h>
@@ -83,6 +84,8 @@ long posix_sys_prlimit64(long process, long which, long new, long before) {
         if (wanted.rlim_max > old.rlim_max)
             return -EPERM;
         limits[which] = wanted;
+        if (which == RLIMIT_NOFILE)
+            posix_files_limit(wanted.rlim_cur);
     }
     if (before)
         *(struct rlimit *)before = old;

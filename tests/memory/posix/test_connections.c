@@ -9,6 +9,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <string.h>
+#include <sys/resource.h>
 // clang-format off
 #include <cmocka.h>
 // clang-format on
@@ -104,6 +105,26 @@ static void no_descriptor(const void *in, void *out) {
     WORLD_CHECK(p_read((int)last, buffer, 9) == 8 && !t.failed);
 }
 
+/* A limit that the program sets itself holds for new descriptors, and goes up and down below its
+ * maximum. */
+static void fewer_descriptors(const void *in, void *out) {
+    (void)in;
+    (void)out;
+    program_start(world_plain(1));
+    int first = new_socket(SOCK_STREAM), second = new_socket(SOCK_STREAM);
+    struct rlimit limit = {(rlim_t)second, (rlim_t)second + 1};
+    WORLD_CHECK(posix_sys_prlimit64(0, RLIMIT_NOFILE, (long)&limit, 0) == 0);
+    WORLD_CHECK(posix_sys_socket(AF_INET, SOCK_STREAM, 0) == -EMFILE);
+    WORLD_CHECK(posix_sys_dup(first) == -EMFILE && posix_sys_dup2(first, second) == -EBADF);
+    WORLD_CHECK(posix_sys_fcntl(first, F_DUPFD, second) == -EINVAL);
+    WORLD_CHECK(option(second, SOL_SOCKET, SO_TYPE) == SOCK_STREAM); /* is still there */
+    WORLD_CHECK(p_close(first) == 0 && new_socket(SOCK_STREAM) == first);
+    WORLD_CHECK(p_close(second) == 0 && posix_sys_dup(first) == -EMFILE);
+    limit.rlim_cur = limit.rlim_max;
+    WORLD_CHECK(posix_sys_prlimit64(0, RLIMIT_NOFILE, (long)&limit, 0) == 0);
+    WORLD_CHECK(posix_sys_dup(first) == second && posix_sys_dup(first) == -EMFILE);
+}
+
 /* Nobody accepts: those that wait are reset when the listener closes. */
 static void unaccepted(const void *in, void *out) {
     static struct talk t[BACKLOG];
@@ -186,6 +207,19 @@ static void ourselves(const void *in, void *out) {
     WORLD_CHECK(p_read(other, piece, 1) == 0 && p_close(other) == 0 && p_close(listener) == 0);
     program_run_us(10 * SECOND_US);
     WORLD_CHECK(net_pool_taken() == taken);
+}
+
+/* Addresses to which there is no way, or behind which there is not one host. */
+static void no_way(const void *in, void *out) {
+    static const char *const addresses[] = {"10.0.1.1", "224.0.0.1", "239.10.20.30",
+                                            "255.255.255.255", "10.0.0.255"};
+    (void)in;
+    (void)out;
+    program_start(world_plain(1));
+    int fd = new_socket(SOCK_STREAM | SOCK_NONBLOCK);
+    for (size_t i = 0; i < sizeof addresses / sizeof addresses[0]; i++)
+        WORLD_CHECK(connect_to(fd, addresses[i], PORT) == -ENETUNREACH);
+    WORLD_CHECK(connect_to(fd, "10.0.0.1", PORT) == -EINPROGRESS);
 }
 
 static void nobody(const void *in, void *out) {
@@ -438,6 +472,7 @@ static void test_listening(void **state) {
     (void)state;
     alone(backlog, NULL);
     alone(no_descriptor, NULL);
+    alone(fewer_descriptors, NULL);
     alone(unaccepted, NULL);
 }
 
@@ -446,6 +481,7 @@ static void test_ourselves(void **state) {
     alone(ourselves, "127.0.0.1");
     alone(ourselves, "10.0.0.2");
     alone(nobody, NULL);
+    alone(no_way, NULL);
 }
 
 static void test_threads(void **state) {
