@@ -115,11 +115,11 @@ ifneq ($(WITHOUT_PORTED),1)
 guest: $(PORTED_GUEST)
 endif
 endif
-$(LIB)/hosted/memcached: $(PORTS)/memcached/memcached.o $(SYSROOT)/lib/hosted.a
+$(LIB)/hosted/memcached: $(PORTS)/memcached/memcached.o $(SYSROOT)/lib/hosted.a $(SYSROOT)/lib/hosted.flags
 	$(call LINK_HOSTED,$<)
-$(BUILD)/tests/ported/memcached-debug: $(PORTS)/memcached/memcached.o $(SYSROOT)/lib/hosted.a
+$(BUILD)/tests/ported/memcached-debug: $(PORTS)/memcached/memcached.o $(SYSROOT)/lib/hosted.a $(SYSROOT)/lib/hosted.flags
 	$(call LINK_HOSTED,$(<D)/memcached-debug.o)
-$(BUILD)/tests/ported/regress: $(PORTS)/libevent/regress.o $(SYSROOT)/lib/hosted.a
+$(BUILD)/tests/ported/regress: $(PORTS)/libevent/regress.o $(SYSROOT)/lib/hosted.a $(SYSROOT)/lib/hosted.flags
 	$(call LINK_HOSTED,$<)
 
 .PHONY: install-posix
