@@ -5,11 +5,12 @@
 HERE := $(dir $(lastword $(MAKEFILE_LIST)))
 MAKEFLAGS += --no-builtin-rules
 
-# What ours replaces: thread.c, and (with a system call in assembly) what musl has in C as well.
+# What ours replaces: thread.c, and (with a system call in assembly) what musl has in C as well; and
+# the copying and comparing that requests are made of.
 REPLACED := src/thread/clone.c src/thread/__unmapself.c src/thread/__set_thread_area.c \
   src/thread/pthread_cancel.c src/thread/__syscall_cp.c src/thread/syscall_cp.c \
-  src/internal/vdso.c
-REPLACED_ARCH := src/thread/x86_64/% src/signal/x86_64/restore.s src/process/x86_64/vfork.s \
+  src/internal/vdso.c src/string/memcmp.c src/string/memcpy.c
+REPLACED_ARCH := src/string/x86_64/memcpy.s src/thread/x86_64/% src/signal/x86_64/restore.s src/process/x86_64/vfork.s \
   src/ldso/x86_64/%
 
 C := $(patsubst $(MUSL)/%,%,$(wildcard $(MUSL)/src/*/*.c $(MUSL)/src/malloc/mallocng/*.c))
@@ -17,14 +18,16 @@ ARCH := $(filter-out $(REPLACED_ARCH),$(patsubst $(MUSL)/%,%,$(wildcard $(MUSL)/
 BY_ARCH := $(addsuffix .c,$(subst /x86_64/,/,$(basename $(ARCH))))
 SRC := $(filter-out $(REPLACED) $(BY_ARCH),$(C)) $(ARCH)
 OURS := $(patsubst $(HERE)%,%,$(wildcard $(HERE)*.c))
-OBJ := $(SRC:%=$(OUT)/%.o) $(OURS:%=$(OUT)/ours/%.o)
+MEMCPY := $(HERE)../../platform/nom/memcpy.S
+OBJ := $(SRC:%=$(OUT)/%.o) $(OURS:%=$(OUT)/ours/%.o) $(OUT)/ours/memcpy.S.o
 
 INCLUDE := -I$(HERE) $(addprefix -isystem ,$(MUSL)/arch/x86_64 $(MUSL)/arch/generic $(OUT)/internal \
   $(MUSL)/src/include $(MUSL)/src/internal $(OUT)/include $(MUSL)/include)
+# No lock prefixes: all threads of a program are of one core, and give way only where they wait.
 CFLAGS := -std=c99 -O2 -pipe -ffreestanding -nostdinc -fexcess-precision=standard -frounding-math \
   -fno-strict-aliasing -fno-pic -fno-pie -fno-stack-protector -fcf-protection=none \
   -fno-asynchronous-unwind-tables -fno-unwind-tables -fomit-frame-pointer -ffunction-sections \
-  -fdata-sections -Wa,--noexecstack -D_XOPEN_SOURCE=700 -MMD -MP $(INCLUDE)
+  -fdata-sections -Wa,--noexecstack,-momit-lock-prefix=yes -D_XOPEN_SOURCE=700 -MMD -MP $(INCLUDE)
 
 LIBS := $(SYSROOT)/lib/libc.a $(SYSROOT)/lib/libc-sanitized.a $(EMPTY:%=$(SYSROOT)/lib/%)
 GENERATED := $(OUT)/include/bits/alltypes.h $(OUT)/include/bits/syscall.h $(OUT)/internal/version.h
@@ -56,6 +59,9 @@ $(OUT)/%.o: $(MUSL)/% $(GENERATED)
 $(OUT)/ours/%.o: $(HERE)% $(GENERATED)
 	@mkdir -p $(@D)
 	gcc $(CFLAGS) -Wall -Wextra -Werror -c $< -o $@
+$(OUT)/ours/memcpy.S.o: $(MEMCPY)
+	@mkdir -p $(@D)
+	gcc $(CFLAGS) -c $< -o $@
 
 $(SYSROOT)/lib/libc.a: $(OBJ)
 	@mkdir -p $(@D)
