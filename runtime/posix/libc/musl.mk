@@ -2,7 +2,8 @@
 # its headers. Run by posix.mk, with MUSL (the source), OUT (objects), SYSROOT (what it makes) and
 # EMPTY (libraries that programs ask for by name; all of it is in libc.a).
 
-HERE := $(dir $(lastword $(MAKEFILE_LIST)))
+SELF := $(lastword $(MAKEFILE_LIST))
+HERE := $(dir $(SELF))
 MAKEFLAGS += --no-builtin-rules
 
 # What ours replaces: thread.c, and (with a system call in assembly) what musl has in C as well; and
@@ -23,11 +24,10 @@ OBJ := $(SRC:%=$(OUT)/%.o) $(OURS:%=$(OUT)/ours/%.o) $(OUT)/ours/memcpy.S.o
 
 INCLUDE := -I$(HERE) $(addprefix -isystem ,$(MUSL)/arch/x86_64 $(MUSL)/arch/generic $(OUT)/internal \
   $(MUSL)/src/include $(MUSL)/src/internal $(OUT)/include $(MUSL)/include)
-# No lock prefixes: all threads of a program are of one core, and give way only where they wait.
 CFLAGS := -std=c99 -O2 -pipe -ffreestanding -nostdinc -fexcess-precision=standard -frounding-math \
   -fno-strict-aliasing -fno-pic -fno-pie -fno-stack-protector -fcf-protection=none \
   -fno-asynchronous-unwind-tables -fno-unwind-tables -fomit-frame-pointer -ffunction-sections \
-  -fdata-sections -Wa,--noexecstack,-momit-lock-prefix=yes -D_XOPEN_SOURCE=700 -MMD -MP $(INCLUDE)
+  -fdata-sections -Wa,--noexecstack -D_XOPEN_SOURCE=700 -MMD -MP $(INCLUDE)
 
 LIBS := $(SYSROOT)/lib/libc.a $(SYSROOT)/lib/libc-sanitized.a $(EMPTY:%=$(SYSROOT)/lib/%)
 GENERATED := $(OUT)/include/bits/alltypes.h $(OUT)/include/bits/syscall.h $(OUT)/internal/version.h
@@ -53,13 +53,13 @@ headers: $(GENERATED)
 
 # What implements memcpy and its like must not become a call of itself.
 $(OUT)/src/string/%.o: CFLAGS += -fno-tree-loop-distribute-patterns
-$(OUT)/%.o: $(MUSL)/% $(GENERATED)
+$(OUT)/%.o: $(MUSL)/% $(GENERATED) $(SELF)
 	@mkdir -p $(@D)
 	gcc $(CFLAGS) -w -c $< -o $@
-$(OUT)/ours/%.o: $(HERE)% $(GENERATED)
+$(OUT)/ours/%.o: $(HERE)% $(GENERATED) $(SELF)
 	@mkdir -p $(@D)
 	gcc $(CFLAGS) -Wall -Wextra -Werror -c $< -o $@
-$(OUT)/ours/memcpy.S.o: $(MEMCPY)
+$(OUT)/ours/memcpy.S.o: $(MEMCPY) $(SELF)
 	@mkdir -p $(@D)
 	gcc $(CFLAGS) -c $< -o $@
 
