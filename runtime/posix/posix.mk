@@ -38,7 +38,7 @@ posix-shared: $(POSIX_SHARED_FILES)
 
 # musl is built once, not looked through at each make.
 LIBC_PARTS := $(wildcard runtime/posix/libc/*.[ch] runtime/posix/libc/*.mk) runtime/posix/libc/sanitized.names \
-  runtime/posix/calls.h runtime/posix/program.h
+  runtime/posix/calls.h runtime/posix/program.h runtime/platform/nom/memcpy.S
 $(SYSROOT)/lib/libc.a: $(LIBC_PARTS)
 	@echo "musl: $(SYSROOT)"
 	@$(MAKE) --silent -f runtime/posix/libc/musl.mk MUSL=$(MUSL) OUT=$(BUILD)/musl \

@@ -100,7 +100,9 @@ void posix_yield(void) {
     posix_thread_pointer = pointer;
 }
 
+/* Whoever waits need not poll meanwhile: the poller of before is parked when its turn comes. */
 bool posix_turn(void) {
+    poller = NULL;
     if (thread_others())
         posix_yield();
     turn(0);

@@ -2,14 +2,16 @@
 # its headers. Run by posix.mk, with MUSL (the source), OUT (objects), SYSROOT (what it makes) and
 # EMPTY (libraries that programs ask for by name; all of it is in libc.a).
 
-HERE := $(dir $(lastword $(MAKEFILE_LIST)))
+SELF := $(lastword $(MAKEFILE_LIST))
+HERE := $(dir $(SELF))
 MAKEFLAGS += --no-builtin-rules
 
-# What ours replaces: thread.c, and (with a system call in assembly) what musl has in C as well.
+# What ours replaces: thread.c, and (with a system call in assembly) what musl has in C as well; and
+# the copying and comparing that requests are made of.
 REPLACED := src/thread/clone.c src/thread/__unmapself.c src/thread/__set_thread_area.c \
   src/thread/pthread_cancel.c src/thread/__syscall_cp.c src/thread/syscall_cp.c \
-  src/internal/vdso.c
-REPLACED_ARCH := src/thread/x86_64/% src/signal/x86_64/restore.s src/process/x86_64/vfork.s \
+  src/internal/vdso.c src/string/memcmp.c src/string/memcpy.c
+REPLACED_ARCH := src/string/x86_64/memcpy.s src/thread/x86_64/% src/signal/x86_64/restore.s src/process/x86_64/vfork.s \
   src/ldso/x86_64/%
 
 C := $(patsubst $(MUSL)/%,%,$(wildcard $(MUSL)/src/*/*.c $(MUSL)/src/malloc/mallocng/*.c))
@@ -17,7 +19,8 @@ ARCH := $(filter-out $(REPLACED_ARCH),$(patsubst $(MUSL)/%,%,$(wildcard $(MUSL)/
 BY_ARCH := $(addsuffix .c,$(subst /x86_64/,/,$(basename $(ARCH))))
 SRC := $(filter-out $(REPLACED) $(BY_ARCH),$(C)) $(ARCH)
 OURS := $(patsubst $(HERE)%,%,$(wildcard $(HERE)*.c))
-OBJ := $(SRC:%=$(OUT)/%.o) $(OURS:%=$(OUT)/ours/%.o)
+MEMCPY := $(HERE)../../platform/nom/memcpy.S
+OBJ := $(SRC:%=$(OUT)/%.o) $(OURS:%=$(OUT)/ours/%.o) $(OUT)/ours/memcpy.S.o
 
 INCLUDE := -I$(HERE) $(addprefix -isystem ,$(MUSL)/arch/x86_64 $(MUSL)/arch/generic $(OUT)/internal \
   $(MUSL)/src/include $(MUSL)/src/internal $(OUT)/include $(MUSL)/include)
@@ -50,12 +53,15 @@ headers: $(GENERATED)
 
 # What implements memcpy and its like must not become a call of itself.
 $(OUT)/src/string/%.o: CFLAGS += -fno-tree-loop-distribute-patterns
-$(OUT)/%.o: $(MUSL)/% $(GENERATED)
+$(OUT)/%.o: $(MUSL)/% $(GENERATED) $(SELF)
 	@mkdir -p $(@D)
 	gcc $(CFLAGS) -w -c $< -o $@
-$(OUT)/ours/%.o: $(HERE)% $(GENERATED)
+$(OUT)/ours/%.o: $(HERE)% $(GENERATED) $(SELF)
 	@mkdir -p $(@D)
 	gcc $(CFLAGS) -Wall -Wextra -Werror -c $< -o $@
+$(OUT)/ours/memcpy.S.o: $(MEMCPY) $(SELF)
+	@mkdir -p $(@D)
+	gcc $(CFLAGS) -c $< -o $@
 
 $(SYSROOT)/lib/libc.a: $(OBJ)
 	@mkdir -p $(@D)
