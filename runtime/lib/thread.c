@@ -103,6 +103,7 @@ static struct thread *next(struct scheduler *s) {
 
 /* The thread that ran before has ended: only now, off its stack, may others know. */
 static void retire(struct thread *t) {
+    thread_fiber_ended(t);
     if (t->on_end) {
         t->on_end(t->argument);
         return;

@@ -16,6 +16,8 @@
 void __sanitizer_start_switch_fiber(void **fake_stack, const void *bottom, size_t bytes);
 void __sanitizer_finish_switch_fiber(void *fake_stack, const void **bottom, size_t *bytes);
 void __asan_unpoison_memory_region(void const volatile *memory, size_t bytes);
+void __lsan_register_root_region(const void *memory, size_t bytes);
+void __lsan_unregister_root_region(const void *memory, size_t bytes);
 
 /* ends: `from` will not run again. */
 static inline void thread_fiber_leave(struct thread *from, const struct thread *to, bool ends) {
@@ -37,6 +39,15 @@ static inline void thread_fiber_enter(const struct thread *self, struct thread *
 static inline void thread_fiber_clean(const void *stack, size_t bytes) {
     __asan_unpoison_memory_region(stack, bytes);
 }
+
+/* What is allocated and only a thread's stack knows of is not lost, as long as the thread is. */
+static inline void thread_fiber_born(const struct thread *t) {
+    __lsan_register_root_region(t->stack_bottom, t->stack_bytes);
+}
+
+static inline void thread_fiber_ended(const struct thread *t) {
+    __lsan_unregister_root_region(t->stack_bottom, t->stack_bytes);
+}
 #else
 static inline void thread_fiber_leave(struct thread *from, const struct thread *to, bool ends) {
     (void)from;
@@ -52,6 +63,14 @@ static inline void thread_fiber_enter(const struct thread *self, struct thread *
 static inline void thread_fiber_clean(const void *stack, size_t bytes) {
     (void)stack;
     (void)bytes;
+}
+
+static inline void thread_fiber_born(const struct thread *t) {
+    (void)t;
+}
+
+static inline void thread_fiber_ended(const struct thread *t) {
+    (void)t;
 }
 #endif
 

@@ -33,6 +33,7 @@ struct thread *thread_place(void *stack_bottom, void *stack_top) {
     memset(t, 0, sizeof *t);
     t->stack_bottom = bottom;
     t->stack_bytes = bytes - STRUCT_BYTES;
+    thread_fiber_born(t);
     return t;
 }
 

@@ -66,8 +66,23 @@ static struct pbuf *lend(struct net_ethernet *e, const struct nic_rx_frame *fram
     return p;
 }
 
+/* What waits for a segment before it may hold all the memory there is, and then that segment cannot
+ * come in either: it goes, and its senders send it again. */
+static void drop_out_of_order(void) {
+    for (struct tcp_pcb *pcb = tcp_active_pcbs; pcb != NULL; pcb = pcb->next) {
+        if (pcb->ooseq != NULL) {
+            tcp_free_ooseq(pcb);
+        }
+    }
+}
+
 static struct pbuf *copy(struct net_ethernet *e, const struct nic_rx_frame *frame) {
-    struct pbuf *p = pbuf_alloc(PBUF_RAW, (u16_t)(frame->bytes + 1), PBUF_RAM); /* nic.h */
+    const u16_t bytes = (u16_t)(frame->bytes + 1); /* nic.h */
+    struct pbuf *p = pbuf_alloc(PBUF_RAW, bytes, PBUF_RAM);
+    if (p == NULL) {
+        drop_out_of_order();
+        p = pbuf_alloc(PBUF_RAW, bytes, PBUF_RAM);
+    }
     if (p != NULL) {
         pbuf_realloc(p, (u16_t)frame->bytes);
         memcpy(p->payload, frame->data, frame->bytes);

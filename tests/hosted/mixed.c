@@ -5,6 +5,7 @@
  *   mixed ADDRESS PORT [--seconds S] [--warmup S] [--connections N] [--protocol text|binary]
  *         [--keys N] [--key-bytes N] [--value-bytes N] [--value-bytes-max N] [--gets RATIO]
  *         [--deletes RATIO] [--requests-per-connection N] [--pipeline N] [--core N] [--may-evict]
+ *         [--timeout S]
  *
  * memcached must be started with -I 2m for values of 1 MiB. Prints one line of counts. Exit status:
  * 0, 1 if anything was wrong (without --may-evict a refusal for want of memory is, too), 2 if the
@@ -31,6 +32,7 @@ static const struct option options[] = {{"seconds", required_argument, NULL, 's'
                                         {"pipeline", required_argument, NULL, 'P'},
                                         {"core", required_argument, NULL, 'C'},
                                         {"may-evict", no_argument, NULL, 'e'},
+                                        {"timeout", required_argument, NULL, 't'},
                                         {NULL, 0, NULL, 0}};
 
 static _Noreturn void bad(const char *what, const char *value) {
@@ -99,6 +101,9 @@ static void take_option(struct load_config *config, int option) {
     case 'C':
         config->core = (int)number(optarg, 0, 4096);
         break;
+    case 't':
+        config->timeout_seconds = number(optarg, 1, 1e6);
+        break;
     case 'e':
         config->may_evict = true;
         break;
@@ -148,10 +153,11 @@ int main(int argc, char **argv) {
     load_wait(&load, &never_stop);
     const struct load_result *r = load.result;
     printf("%llu replies, %llu misses, %llu refused, %llu errors in %.2f s, %.0f a second, "
-           "p50 %.1f us, p99 %.1f us, client used %.2f s\n",
+           "p50 %.1f us, p99 %.1f us, client used %.2f s, %llu reply bytes\n",
            (unsigned long long)r->replies, (unsigned long long)r->misses,
            (unsigned long long)r->refused, (unsigned long long)r->errors, r->seconds,
-           r->throughput_ops, r->latency_p50_us, r->latency_p99_us, r->client_cpu_seconds);
+           r->throughput_ops, r->latency_p50_us, r->latency_p99_us, r->client_cpu_seconds,
+           (unsigned long long)r->reply_bytes);
     if (!r->done) {
         fprintf(stderr, "mixed: %s\n", r->error);
     }

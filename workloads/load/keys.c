@@ -123,7 +123,8 @@ void load_keys_settle(struct load_keys *keys, const struct load_request *request
         if (verdict == LOAD_MISS || verdict == LOAD_LOST) {
             key->state = LOAD_KEY_UNKNOWN;
         }
-    } else if (verdict != LOAD_GOOD) {
+    } else if (verdict != LOAD_GOOD || key->unanswered) {
+        key->unanswered |= verdict == LOAD_MORE;
         key->state = LOAD_KEY_UNKNOWN;
     } else if (request->op == LOAD_OP_SET) {
         key->state = LOAD_KEY_HELD;

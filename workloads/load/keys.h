@@ -9,7 +9,7 @@
  * with one copy or comparison, and no value need be kept.
  *
  *   UNKNOWN --set said stored--> HELD --delete said so--> DELETED --set said stored--> HELD
- *      ^ whatever was refused, lost or not answered
+ *      ^ whatever was refused, lost or (for good) not answered
  *
  * Invariant: a key belongs to one connection, whose requests the server takes in their order; so
  * when a reply arrives, the key's state is what the server had when it made that reply.
@@ -28,6 +28,8 @@ struct load_key {
     uint32_t sets; /* sent so far: the last one's sequence */
     uint32_t held; /* HELD: the sequence of its value */
     enum load_key_state state;
+    bool unanswered; /* a set or delete of a connection that failed: the server may take it at any
+                        time, also after what came later by another, so it stays UNKNOWN */
 };
 
 struct load_keys {
