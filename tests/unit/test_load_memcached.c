@@ -4,6 +4,7 @@
  * way and with several.
  */
 #include "tests/unit/load_memcached.h"
+#include "workloads/load/keys.h"
 #include "workloads/load/load.h"
 #include <arpa/inet.h>
 #include <errno.h>
@@ -261,6 +262,30 @@ static void a_connection_lost_later_is_as_many_errors_as_it_had_requests(void **
     }
 }
 
+/* The server may carry such a set out after all, whenever it likes. */
+static void what_was_never_answered_leaves_its_key_unknown(void **state) {
+    (void)state;
+    struct load_key key = {0};
+    struct load_keys keys = {.count = 1, .key = &key};
+    struct load_request set = {.op = LOAD_OP_SET, .sequence = 1};
+    const struct load_request delete = {.op = LOAD_OP_DELETE};
+    load_keys_settle(&keys, &set, LOAD_GOOD);
+    assert_int_equal(key.state, LOAD_KEY_HELD);
+    set.sequence++;
+    load_keys_settle(&keys, &set, LOAD_REFUSED);
+    assert_int_equal(key.state, LOAD_KEY_UNKNOWN);
+    set.sequence++;
+    load_keys_settle(&keys, &set, LOAD_GOOD);
+    assert_int_equal(key.state, LOAD_KEY_HELD);
+    set.sequence++;
+    load_keys_settle(&keys, &set, LOAD_MORE);
+    set.sequence++;
+    load_keys_settle(&keys, &set, LOAD_GOOD);
+    assert_int_equal(key.state, LOAD_KEY_UNKNOWN);
+    load_keys_settle(&keys, &delete, LOAD_GOOD);
+    assert_int_equal(key.state, LOAD_KEY_UNKNOWN);
+}
+
 static void bad_settings_are_refused(void **state) {
     (void)state;
     for (int kind = 0; kind < 17; kind++) {
@@ -342,6 +367,7 @@ int main(void) {
         cmocka_unit_test(keys_that_cannot_be_set_end_the_load),
         cmocka_unit_test(a_connection_lost_while_keys_are_set_is_opened_again),
         cmocka_unit_test(a_connection_lost_later_is_as_many_errors_as_it_had_requests),
+        cmocka_unit_test(what_was_never_answered_leaves_its_key_unknown),
         cmocka_unit_test(bad_settings_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -14,12 +14,15 @@
 #include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #define EVENTS              256
 #define SCAN_NS             100000000u
 #define CONNECT_STEP_MIN_NS 20000u
 #define CONNECT_STEP_MAX_NS 1000000u
 #define SPARE_FILES         16u
+#define PART_NS             2000000000u
 
 /* Errors of set-up and the reason why a run is worth nothing; the first one stays. */
 static void set_error(struct client *client, const char *what, const char *why) {
@@ -237,12 +240,46 @@ static void loop(struct client *client) {
     set_result(client, all ? client->finished_last_ns : least(now_ns, client->end_ns), cpu);
 }
 
+/* Says good-bye and takes what still comes, for a while: a socket that is closed with bytes unread
+ * resets its connection, once, and if that is lost the server keeps the connection. */
+static void part(struct client *client) {
+    struct epoll_event events[EVENTS];
+    const uint64_t end_ns = client_clock_ns() + PART_NS;
+    uint32_t open = 0;
+    for (uint32_t i = 0; i < client->config->connections; i++) {
+        struct connection *c = &client->connections[i];
+        if (c->fd >= 0 && shutdown(c->fd, SHUT_WR) == 0) {
+            open++;
+        } else if (c->fd >= 0) {
+            close(c->fd); /* it never was a connection, or is none any more */
+            c->fd = -1;
+        }
+    }
+    for (uint64_t now_ns; open > 0 && (now_ns = client_clock_ns()) < end_ns;) {
+        int n = epoll_wait(client->epoll, events, EVENTS, milliseconds_until(end_ns, now_ns));
+        for (int i = 0; i < n; i++) {
+            struct connection *c = events[i].data.ptr;
+            ssize_t got;
+            while ((got = recv(c->fd, client->buffer, sizeof client->buffer, 0)) > 0) {
+            }
+            if (got == 0 || errno != EAGAIN) {
+                close(c->fd);
+                c->fd = -1;
+                open--;
+            }
+        }
+    }
+}
+
 void client_run(const struct load_config *config, struct load_result *result) {
     static struct client client; /* one a process: this one ends after the run */
     client.config = config;
     client.result = result;
     if (set_up(&client)) {
         loop(&client);
+        if (client.shared.keys != NULL) {
+            part(&client);
+        }
     }
     result->phase = LOAD_PHASE_ENDED;
     result->done = result->error[0] == '\0';
