@@ -161,6 +161,8 @@ uint32_t posix_sockets_active(void); /* connections that moved since the last ca
 /* serving: false, connections that the program accepted are reset, and so are new ones; datagrams
  * are not read; until it is true again. */
 void posix_sockets_serve(bool serving);
+/* The app ends: connections are closed, and what can be sent at once is. */
+void posix_sockets_end(void);
 struct nom_statistics;
 void posix_sockets_statistics(struct nom_statistics *out);
 /* The program listens for the first time, at that TCP port: says that the app is ready. */

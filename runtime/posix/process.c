@@ -27,6 +27,7 @@
 _Noreturn void posix_exit(int status) {
     posix_console_end();
     posix_missing_print();
+    posix_sockets_end();
     plat_exit(status & EXIT_MASK);
 }
 

@@ -3,12 +3,15 @@
  * for. Callbacks only note what has happened and say posix_ready; they close nothing.
  */
 #include "runtime/posix/tcp.h"
+#include "lwip/priv/tcp_priv.h"
 #include "runtime/net/net.h"
 #include "runtime/net/park.h"
 #include "runtime/net/pool.h"
+#include "runtime/platform/platform.h"
 #include <errno.h>
 #include <sys/epoll.h>
 
+#define END_US     100000 /* for what is left to be sent as the app ends */
 #define EVERYTHING (EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLHUP | EPOLLERR)
 
 static struct net_pool pool = {.block_bytes = (sizeof(struct posix_stream) + 63) / 64 * 64,
@@ -151,6 +154,31 @@ void posix_stream_free(struct posix_stream *s) {
     posix_list_remove(&s->all);
     posix_stream_count--;
     net_pool_give(s);
+}
+
+static bool is_unsent(void) {
+    const struct tcp_pcb *pcb = tcp_active_pcbs;
+    while (pcb && !pcb->unsent)
+        pcb = pcb->next;
+    return pcb != NULL;
+}
+
+void posix_sockets_end(void) {
+    const uint64_t end_tsc = plat_now_tsc() + plat_us_to_tsc(END_US);
+    bool any = false;
+    for (struct posix_link *l = posix_streams.next; l != &posix_streams; l = l->next) {
+        struct posix_stream *s = POSIX_OF(l, struct posix_stream, all);
+        if (s->state != STREAM_OPEN)
+            continue;
+        struct tcp_pcb *pcb = posix_stream_release(s);
+        if (tcp_close(pcb) != ERR_OK)
+            tcp_abort(pcb);
+        any = true;
+    }
+    while (any && net_has_nic() && (int64_t)(plat_now_tsc() - end_tsc) < 0) {
+        any = is_unsent();
+        net_poll(); /* once more than needed: it kicks for what was placed */
+    }
 }
 
 /* ---- a stream ---- */

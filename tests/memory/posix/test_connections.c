@@ -403,6 +403,21 @@ static void load(const void *in, void *out) {
     WORLD_CHECK(s.connections_open == 0 && s.connections_total == 5 && s.refused == 5);
 }
 
+/* A program that ends closes its connections, and what it wrote still comes. */
+static void end(const void *in, void *out) {
+    static struct talk t[2];
+    (void)in;
+    (void)out;
+    program_start(world_plain(1));
+    int listener = program_listen(PORT, SOCK_NONBLOCK);
+    int fd = program_accept(listener, &t[0], PORT);
+    program_accept(listener, &t[1], PORT);
+    WORLD_CHECK(p_write(fd, "last", 4) == 4);
+    posix_sockets_end();
+    world_run_us(1000000);
+    WORLD_CHECK(t[0].ended && t[1].ended && t[0].bytes == 4);
+}
+
 /* ---- many ---- */
 
 static struct talk talks[AT_ONCE];
@@ -500,6 +515,11 @@ static void test_load(void **state) {
     alone(load, NULL);
 }
 
+static void test_end(void **state) {
+    (void)state;
+    alone(end, NULL);
+}
+
 static void test_many(void **state) {
     (void)state;
     alone(come_and_go, NULL);
@@ -510,6 +530,7 @@ int main(void) {
         cmocka_unit_test(test_listening), cmocka_unit_test(test_ourselves),
         cmocka_unit_test(test_threads),   cmocka_unit_test(test_options),
         cmocka_unit_test(test_load),      cmocka_unit_test(test_many),
+        cmocka_unit_test(test_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
