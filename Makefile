@@ -116,7 +116,7 @@ PRICED_ELF := $(LIB)/priced.elf
 PRICED_HOSTED := $(LIB)/hosted/priced
 SITE := $(shell find workloads/nhttpd/www -type f 2>/dev/null)
 
-.PHONY: all guest hosted tests check-quick check bench fuzz format lint lines install clean help
+.PHONY: all guest hosted tests check-quick check bench suite fuzz format lint lines install clean help
 all: $(BUILD)/bin/nomctl guest hosted tests
 hosted: $(HOSTED_ELF) $(SOCKETS_ELF) $(PRICED_HOSTED)
 .PHONY: demo-parts # what ./demo needs: neither tests nor ported programs
@@ -138,6 +138,7 @@ help:
 	@sed -n '/^# /{s/^# //p;/^ *$$/q}; /^#$$/d; /^ifeq/q' Makefile
 	@echo "Targets: all (default), guest, tests, check-quick (under two minutes), check (everything),"
 	@echo "  fuzz (SECONDS=600 FUZZERS='http control table stack priced load netpipe'), coverage (needs gcovr),"
+	@echo "  suite (memcached's own tests, all that can run: SUITE='--accel kvm --jobs 2 TEST.t...'),"
 	@echo "  bench (nom, hosted, nginx; memcached; churn; idle connections; netpipe; boot; prices; BENCH='--repeats N --seconds S'), lines (of the kernel), lint, format,"
 	@echo "  install, clean"
 
@@ -415,6 +416,8 @@ check:
 	./check
 bench: all ported $(BUILD)/bin/nom-bench
 	$(BUILD)/bin/nom-bench --db $(BUILD)/bench.db $(BENCH)
+suite: all
+	tests/guest/memcached/suite --all $(SUITE)
 lint:
 	tests/run lint
 lines: # of the kernel

@@ -92,7 +92,8 @@ PORTED := memcached
 PORTED_ELF := $(PORTED:%=$(LIB)/%.elf)
 PORTED_INITRD := $(PORTED:%=$(LIB)/%.cpio)
 PORTED_HOSTED := $(PORTED:%=$(LIB)/hosted/%)
-PORTED_TESTS := $(BUILD)/tests/ported/regress $(BUILD)/tests/ported/memcached-debug
+PORTED_TESTS := $(BUILD)/tests/ported/regress $(BUILD)/tests/ported/memcached-debug \
+  $(if $(filter 1,$(SAN)),,$(BUILD)/tests/ported/memcached-debug.cpio)
 PORTED_GUEST := $(PORTED_ELF) $(PORTED_INITRD)
 .PHONY: ported
 ported: $(if $(POSIX_BORROWS),,$(PORTED_GUEST)) $(PORTED_HOSTED) $(PORTED_TESTS)
@@ -113,6 +114,11 @@ $(PORTED_INITRD): $(LIB)/%.cpio: $(LIB)/%.elf $(PRICED_ELF) tools/make-initrd
 	tools/make-initrd $@ $< $(PRICED_ELF) --
 ifneq ($(WITHOUT_PORTED),1)
 guest: $(PORTED_GUEST)
+$(BUILD)/tests/ported/memcached-debug.elf: $(PORTS)/memcached/memcached.o $(SYSROOT)/lib/guest.o
+	@mkdir -p $(@D)
+	NOM_FLOORS=guest $(BUILD)/bin/nom-cc $(<D)/memcached-debug.o -o $@
+$(BUILD)/tests/ported/memcached-debug.cpio: $(BUILD)/tests/ported/memcached-debug.elf tools/make-initrd
+	tools/make-initrd $@ $< -- $$(tools/fetch-sources memcached):t/authfile
 endif
 endif
 $(LIB)/hosted/memcached: $(PORTS)/memcached/memcached.o $(SYSROOT)/lib/hosted.a $(SYSROOT)/lib/hosted.flags
