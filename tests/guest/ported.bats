@@ -19,7 +19,7 @@ teardown_file() { guest_net_end; }
     guest_wait
     tr -d '\r' <"$console" >"$BATS_TEST_TMPDIR/says"
     cat "$BATS_TEST_TMPDIR/says"
-    [ "$(grep -c '^holds: ' "$BATS_TEST_TMPDIR/says")" -eq 6 ]
+    [ "$(grep -c '^holds: ' "$BATS_TEST_TMPDIR/says")" -eq 7 ]
     grep -qx 'a line without its end' "$BATS_TEST_TMPDIR/says"
     grep -qx 'on stderr' "$BATS_TEST_TMPDIR/says"
     [ "$guest_status" -eq $(((0x40 + 3) << 1 | 1)) ] # runtime/abi/start.h: exit status 3

@@ -19,7 +19,7 @@ ported() {
 holds() {
     ported "$1" -w 12 -n some last
     [ "$status" -eq 3 ]
-    [ "$(grep -c '^holds: ' <<<"$output")" -eq 6 ]
+    [ "$(grep -c '^holds: ' <<<"$output")" -eq 7 ]
     grep -qx 'a line without its end' <<<"$output"
     grep -qx 'on stderr' <<<"$output"
 }

@@ -117,6 +117,45 @@ static void memory(void) {
     puts("holds: memory");
 }
 
+#define COPY_MAX 300
+#define ROOM     (COPY_MAX + 64)
+
+/* Each size and some alignments, against copying byte by byte; moves that overlap both ways. */
+static void copies(void) {
+    void *(*volatile copy)(void *, const void *, size_t) = memcpy;
+    void *(*volatile move)(void *, const void *, size_t) = memmove;
+    int (*volatile compare)(const void *, const void *, size_t) = memcmp;
+    static unsigned char from[ROOM], to[ROOM], expected[ROOM];
+    for (size_t bytes = 0; bytes <= COPY_MAX; bytes++) {
+        for (size_t at = 0; at < 40; at += 3) {
+            size_t source = (at * 7 + bytes) % 32;
+            for (size_t i = 0; i < ROOM; i++) {
+                from[i] = (unsigned char)(i * 31 + bytes + (i >> 3));
+                expected[i] = to[i] = (unsigned char)(i ^ 0x5a);
+            }
+            for (size_t i = 0; i < bytes; i++)
+                expected[at + i] = from[source + i];
+            CHECK(copy(to + at, from + source, bytes) == to + at);
+            CHECK(compare(to, expected, ROOM) == 0);
+            for (size_t i = 0; i < ROOM; i++)
+                CHECK(to[i] == expected[i]);
+            for (size_t i = 0; i < bytes; i++)
+                expected[i] = from[source + i];
+            move(from + at, from + source, bytes); /* below, above, or the same place */
+            for (size_t i = 0; i < bytes; i++)
+                CHECK(from[at + i] == expected[i]);
+            if (bytes > 0) {
+                size_t changed = (at * 13) % bytes;
+                to[at + changed] = (unsigned char)(expected[changed] ^ 0x80);
+                int order = to[at + changed] > expected[changed] ? 1 : -1;
+                CHECK(compare(to + at, expected, bytes) * order > 0);
+                CHECK(compare(expected, to + at, bytes) * order < 0);
+            }
+        }
+    }
+    puts("holds: copies");
+}
+
 static void files(void) {
     char line[100];
     FILE *f = fopen("/tmp/some", "w+");
@@ -180,6 +219,7 @@ int main(int argc, char **argv) {
     start(argc, argv);
     pure();
     memory();
+    copies();
     files();
     threads();
     atexit(at_exit);
