@@ -317,12 +317,18 @@ static void debian(const char *app) {
     settings.warmup_seconds = 0.1;
     settings.seconds = 0.3;
     settings.spinner = false;
-    profiler_trial(&paths, &settings, &t, NULL);
-    if (t.result.status != TRIAL_OK && t.result.status != TRIAL_NOISY)
-        fail_msg("%s: %s", app, t.result.error);
-    assert_true(t.result.replies > 0 && t.result.errors == 0);
-    assert_true(t.result.guest_cpu_s_per_s > 0);
-    trial_clear(&t);
+    /* A busy machine may not let us look while the client records: then it is noisy, and shows no
+     * use. */
+    bool looked = false;
+    for (int tries = 0; tries < 10 && !looked; tries++) {
+        profiler_trial(&paths, &settings, &t, NULL);
+        if (t.result.status != TRIAL_OK && t.result.status != TRIAL_NOISY)
+            fail_msg("%s: %s", app, t.result.error);
+        assert_true(t.result.replies > 0 && t.result.errors == 0);
+        looked = t.result.guest_cpu_s_per_s > 0;
+        trial_clear(&t);
+    }
+    assert_true(looked);
     assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
 }
 
