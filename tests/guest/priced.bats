@@ -111,7 +111,7 @@ refused() { # STATUS TEXT ARG...: ends with that exit status, and says TEXT
         guest_cores=$cores priced "gbit_out_per_s 10" "${rest[@]}" --json-path price
         [ "$(grep -c '^nom: core' "$console")" -eq "$cores" ]
         rm "$provider/reply"
-        trouble "$says_late"
+        trouble "it hangs" "$says_late"
     done
 }
 

@@ -87,6 +87,8 @@ app_follows() {
     app_stays "a provider that is well"
 }
 
+requests_of() { sed 's/.* requests \([0-9]*\).*/\1/' <<<"$1"; }
+
 # The app is where the last good price put it, has not moved meanwhile, and serves.
 app_stays() { # TROUBLE
     local before after
@@ -96,7 +98,7 @@ app_stays() { # TROUBLE
     after=$(app_statistics)
     echo "# $1: nhttpd: $after" >&3
     [[ $before == "$(app_at 10)"* && $after == "$(app_at 10)"* ]]
-    [ "${after##* }" -gt "${before##* }" ]
+    [ "$(requests_of "$after")" -gt "$(requests_of "$before")" ]
 }
 
 # A new price moves the app: each moves it to another row.
