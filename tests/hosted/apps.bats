@@ -46,7 +46,7 @@ become() {
 
 compare() {
     gives "${prefix[@]}" "$place/bin/nomctl" compare "$@" --on hosted,host --db "$db" --repeats 1 \
-        --seconds 0.5 --warmup 0.2 --accept-noisy --json
+        --seconds 0.5 --warmup 1.2 --accept-noisy --json
     documented
     [ "$(jq '.failed' <<<"$output")" = 0 ]
 }
