@@ -173,12 +173,12 @@ every_trouble() {
     provider_replies 'HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{"price": 9'
     says "the last good price stays" # its connection ends amid the body
     stale_then_good "half a body"
-    # It vanishes for a while (a minute, at these settings' pace), and comes back with another price.
+    # It vanishes for a while, and comes back with another price.
     provider_stop
     says "${says_gone:-connect}"
     says "board: gbit_out_per_s 10 \$/Gbit, stale, "
-    sleep 1
-    says "board: gbit_out_per_s 10 \$/Gbit, stale, 1."
+    sleep "${vanished_s:-1}"
+    says "board: gbit_out_per_s 10 \$/Gbit, stale, ${vanished_s:-1}."
     app_stays "it has vanished"
     provider_says '{"price": 12, "currency": "USD"}'
     provider_again
