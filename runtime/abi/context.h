@@ -19,10 +19,9 @@
  *   NOM_EVENT_FAULT    always an upcall where upcall_entry is not 0; else the app ends.
  *   NOM_EVENT_PREEMPT  others want the core, and this context has had its time: it saves what it
  *                      needs (vector registers, FS, GS) and calls NOM_SYS_YIELD before
- *                      preempt_deadline_tsc (which is put off a few times, for those that were
- *                      never late). If it does not, it loses the core all the same and those
- *                      registers with it; `cuts` counts that. One that has no
- *                      upcall_entry has no notice, but its first 50 slices to set one in.
+ *                      preempt_deadline_tsc. If it does not, or has no upcall_entry, it loses the
+ *                      core all the same, wherever it is; `cuts` counts that. The kernel then keeps
+ *                      those registers for it, but data segments and protection keys.
  */
 #ifndef NOM_ABI_CONTEXT_H
 #define NOM_ABI_CONTEXT_H

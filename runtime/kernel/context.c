@@ -1,7 +1,7 @@
 /*
  * Invariant: a context that is not FREE stands in the list of its core (schedule.c), and its shared
- * page is mapped in its app. The page stays the context's as long as the app lives, and is used
- * again.
+ * page is mapped in its app. That page, and the one behind it for registers, stay the context's as
+ * long as the app lives, and are used again.
  */
 #include "context.h"
 #include "app.h"
@@ -20,15 +20,16 @@ static uint64_t page_address(uint32_t index) {
 
 static bool share(struct nk_context *context, uint32_t index) {
     struct nk_app *app = context->app;
-    uint64_t page = nk_memory_pages(app->number, 1);
+    uint64_t page = nk_memory_pages(app->number, 2);
     if (!page)
         return false;
     if (!nk_paging_map(app, page_address(index), page, NK_PAGE_BYTES,
                        NK_PAGE_WRITE | NK_PAGE_NO_EXECUTE)) {
-        nk_memory_free(page, NK_PAGE_BYTES);
+        nk_memory_free(page, 2 * NK_PAGE_BYTES);
         return false;
     }
     context->shared = nk_direct(page);
+    context->kept_page = page + NK_PAGE_BYTES;
     return true;
 }
 
@@ -39,9 +40,11 @@ int nk_context_start(struct nk_app *app, struct nk_core *core, const struct nom_
         index++;
     struct nk_context *context = &app->contexts[index];
     struct nom_context *shared = context->shared;
+    uint64_t kept_page = context->kept_page;
     nk_zero(context, sizeof *context);
     context->app = app;
     context->shared = shared;
+    context->kept_page = kept_page;
     context->index = index;
     if (!shared && !share(context, index))
         return -NOM_ENOMEM;

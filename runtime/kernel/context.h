@@ -31,9 +31,9 @@ struct nk_context {
     uint64_t wait_events, wait_tsc; /* WAITING: for these, or until then (0: for ever) */
     uint64_t slice_tsc;             /* RUNNING: it may be asked to leave from then on */
     uint64_t cut_tsc;               /* it has been asked, and must have left by then; 0: not */
-    unsigned mute_slices;           /* that it was given on while it had no upcall_entry */
     uint64_t cuts;
-    unsigned cut_chances; /* times that cut_tsc will still be put off */
+    uint64_t kept_page; /* physical: for the registers that the app saves itself, had it answered */
+    bool kept;          /* they are in it */
 
     unsigned held; /* interrupts of its devices (bind.c) */
 

@@ -58,8 +58,6 @@
 #define NK_SLICE_US    10000 /* of a context, while others are ready */
 #define NK_CUT_US      2000  /* to answer NOM_EVENT_PREEMPT in */
 #define NK_LEND_PAUSES 16    /* that the lock stays free where it is lent (core.h) */
-#define NK_MUTE_SLICES 50 /* of a context that has just started, and need not be able to answer */
-#define NK_CUT_CHANCES 10 /* such times before it is cut; fewer for one that was cut before */
 #define NK_WAIT_NS_MAX 1000000000000000 /* longer waits are for ever: 11 days */
 
 /* Boot information and files. */

@@ -36,6 +36,12 @@
 #define NK_EFER_LME 0x100
 #define NK_EFER_NXE 0x800
 
+/* x87, SSE, AVX, AVX-512: the states of vector registers that apps may have. Kept in a page, which
+ * ends with FS and GS base. */
+#define NK_STATES  0xe7
+#define NK_KEPT_FS 4080
+#define NK_KEPT_GS 4088
+
 #define NK_CPUID_LONG_MODE 0x20000000
 #define NK_CPUID_NX        0x100000
 

@@ -7,12 +7,11 @@
  * How a context leaves that shares its core:
  *
  *   RUNNING --its slice is over: NOM_EVENT_PREEMPT--> asked --YIELD, WAIT--> left
- *       asked --not after NK_CUT_US, NK_CUT_CHANCES times--> cut
+ *       asked --not after NK_CUT_US--> cut
  *
- * It has several such times before it is cut, since a host that stops a virtual core takes the
- * app's time and not the clock's; one fewer for each cut, so that patience is not for those that
- * never answer. One that cannot be asked is cut at once, but for its first slices, in which it may
- * not have come to set its upcall_entry.
+ * One that cannot be asked is cut at once. Whoever is cut loses nothing but the core: a host that
+ * stops a virtual core takes the app's time and not the clock's, so those that would have answered
+ * are cut too.
  */
 #include "schedule.h"
 #include "app.h"
@@ -75,34 +74,23 @@ static bool refresh(struct nk_core *core, uint64_t now, uint64_t *next) {
     return ready;
 }
 
-static unsigned chances(const struct nk_context *context) {
-    return context->cuts < NK_CUT_CHANCES ? NK_CUT_CHANCES - (unsigned)context->cuts : 1;
-}
-
 /* Others are ready: whether the context that runs has to leave at once. Asks it to, if its slice is
  * over. */
 static bool leaves(struct nk_context *context, uint64_t now) {
     if (now < (context->cut_tsc ? context->cut_tsc : context->slice_tsc))
         return false;
-    bool possible = nk_upcall_possible(context);
-    if (!possible && context->mute_slices < NK_MUTE_SLICES) {
-        context->mute_slices++;
-        context->slice_tsc = now + us(NK_SLICE_US);
-        return false;
-    }
-    if (!context->cut_tsc) {
+    if (!context->cut_tsc)
         nk_board_count(NK_COUNT_PREEMPTIONS);
+    if (!context->cut_tsc && nk_upcall_possible(context)) {
         context->due |= NOM_EVENT_PREEMPT;
-        context->cut_chances = possible ? chances(context) : 0;
-    }
-    if (context->cut_chances > 0) {
-        context->cut_chances--;
         context->cut_tsc = now + us(NK_CUT_US);
         context->shared->preempt_deadline_tsc = context->cut_tsc;
         return false;
     }
     nk_board_count(NK_COUNT_CUTS);
     context->shared->cuts = ++context->cuts;
+    nk_worker_keep(context->kept_page);
+    context->kept = true;
     return true;
 }
 
@@ -140,7 +128,8 @@ static void enter(struct nk_core *core, struct nk_context *context, uint64_t now
     context->cut_tsc = 0;
     context->due &= ~NOM_EVENT_PREEMPT;
     if (core->registers != context)
-        nk_worker_wipe();
+        nk_worker_load(context->kept ? context->kept_page : 0);
+    context->kept = false;
     core->registers = context;
     core->current = context;
     core->tss.rsp[0] = (uint64_t)(&context->frame + 1);

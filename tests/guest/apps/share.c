@@ -5,6 +5,7 @@
  *                       so long and until it has been pre-empted often, if apps outnumber cores
  *   share hog MS        gets the upcall and never answers; so long and until it was cut often
  *   share mute MS       the same, with no entry for upcalls
+ *   share deaf BYTE MS  as spin, with no entry for upcalls: cut each time
  *   share peek N        yields N times, looks for what another app left in the registers
  *   share poll MS       polls, with no call; no timer may interrupt anybody meanwhile
  *   share sleep N MS    waits N times for so long each
@@ -42,26 +43,31 @@ static uint64_t counter(const uint64_t *which) {
     return *(const volatile uint64_t *)which;
 }
 
-static void spin(struct nom_context *context, const char *byte, uint64_t ms) {
+/* How often it had to leave its core: by its answer, or without. */
+static uint64_t left(const struct nom_context *context) {
+    return preemptions + counter(&context->cuts);
+}
+
+static void spin(struct nom_context *context, const char *byte, uint64_t ms, bool deaf) {
     struct registers in, out;
     uint64_t rounds = 0, broken = 0, begin = plat_now_us(), time_us = 0;
     upcalls(context, answer, 0);
+    if (deaf)
+        __atomic_store_n(&context->upcall_entry, 0, __ATOMIC_SEQ_CST);
     registers_fill(&in, (uint8_t)strtoul(byte, NULL, 0));
-    while (time_us < ms * 1000 ||
-           (cores_are_shared() && preemptions < ENOUGH && time_us < LONG_US)) {
+    while (time_us < ms * 1000 || (cores_are_shared() && left(context) < ENOUGH && time_us < LONG_US)) {
         time_us = plat_now_us() - begin;
         memset(&out, 0, sizeof out);
         registers_hold(&in, &out, 300000);
         rounds++;
         broken += memcmp(&in, &out, sizeof in) != 0;
     }
-    plat_log("spin %s: rounds %s, preempted %s, registers of %u bytes broken %llu times, cuts %llu",
-             byte, rounds > OFTEN ? "many" : "few", preemptions >= OFTEN ? "often" : "hardly",
-             (unsigned)upcall_vectors, (unsigned long long)broken,
-             (unsigned long long)context->cuts);
+    plat_log("%s %s: rounds %s, preempted %s, answers %s, registers of %u bytes broken %llu times",
+             deaf ? "deaf" : "spin", byte, rounds > OFTEN ? "many" : "few",
+             left(context) >= OFTEN ? "often" : "hardly",
+             preemptions > 0 ? "some" : "none", (unsigned)upcall_vectors, (unsigned long long)broken);
 }
 
-/* No C library here: FS is lost at every cut. */
 _Noreturn static uint64_t ignore(struct nom_context *context, uint64_t events) {
     (void)context;
     (void)events;
@@ -141,11 +147,11 @@ static void wait_alone(struct nom_context *context) {
     uint64_t ends, count;
     upcalls(context, answer, 0);
     do {
-        count = preemptions;
+        count = left(context);
         ends = plat_now_us() + 200000;
         while (plat_now_us() < ends)
             ;
-    } while (preemptions != count);
+    } while (left(context) != count);
     uint32_t other = 1 - context->core;
     uint32_t owner = board->resources[context->core].owner;
     CHECK(owner != 0 && other < board->cores && board->resources[other].owner != owner);
@@ -168,8 +174,8 @@ int plat_main(int argc, char **argv) {
     uint64_t number = argc > 2 ? strtoul(argv[2], NULL, 0) : 0;
     uint64_t ms = argc > 3 ? strtoul(argv[3], NULL, 0) : 0;
     board = plat_board();
-    if (strcmp(kind, "spin") == 0) {
-        spin(context, argv[2], ms);
+    if (strcmp(kind, "spin") == 0 || strcmp(kind, "deaf") == 0) {
+        spin(context, argv[2], ms, kind[0] == 'd');
     } else if (strcmp(kind, "hog") == 0 || strcmp(kind, "mute") == 0) {
         hog(context, number, kind[0] == 'm');
     } else if (strcmp(kind, "peek") == 0) {

@@ -97,7 +97,7 @@ int hostile_starve(uint64_t seconds) {
     __atomic_store_n(&context->upcall_entry, (uint64_t)stubborn, __ATOMIC_RELEASE);
     while (plat_now_us() < end)
         __asm__ volatile("pause");
-    plat_core_enter(&plat_cores[0], context); /* whoever is cut loses the bases */
+    plat_core_enter(&plat_cores[0], context); /* with the usual upcalls */
     plat_log("hostile: was cut %llu times", (unsigned long long)context->cuts);
     return 0;
 }
