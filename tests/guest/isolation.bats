@@ -45,7 +45,7 @@ attack() {
     guest_stop
     NOM_TEST_ACCEL=$accel guest_cores=$cores guest_boot "nhttpd: ready" "nhttpd --ip $ip/24 -- $4"
     for ((turn = 0; turn < 2000; turn++)); do
-        web requests 200 8
+        web requests 200 8 || { cat "$console"; return 1; }
         ${each_turn:-}
         [ "$(ended)" -lt "$count" ] || break
     done
