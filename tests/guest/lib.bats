@@ -26,7 +26,7 @@ good() {
     says '^lib: vector registers (AVX-512|AVX|SSE), [0-9]+ bytes$'
 }
 
-@test "lib: vector registers survive pre-emption, two apps on one core, no cut" {
+@test "lib: vector registers survive pre-emption, two apps on one core" {
     for accel in $ACCELS; do
         boot "$accel" "lib vectors 1 -- lib vectors 2"
         ends "$(exit_status 0)"
