@@ -3,6 +3,7 @@
 # works. The whole of its default run is tests/hosted/netpipe.bats' matter. Needs root, for a tap.
 # shellcheck disable=SC2154 # console, guest_status and ip are lib.bash's
 load lib.bash
+load ../netpipe.bash
 
 READY="netpipe: ready"
 USAGE=$(((0x40 + 2) << 1 | 1)) # runtime/abi/start.h: exit status 2
@@ -41,9 +42,12 @@ essence() {
     np -l 1000 -p 0 -2 -n 10
     grep -q 'The upper limit is being set to' "$BATS_TEST_TMPDIR/np.log"
     [ "$(lines)" -eq 1 ]
+    guest_stop
+    boots --control-port 7700
+    says=$console netpipe_adapts
 }
 
-@test "netpipe: NPtcp's runs, one after the other, a client that talks garbage, both ways at once" { essence; }
+@test "netpipe: NPtcp's runs, a client that talks garbage, both ways at once; it adapts" { essence; }
 
 @test "netpipe: the same under KVM" {
     [ -w /dev/kvm ] || skip "no /dev/kvm"

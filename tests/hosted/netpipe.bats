@@ -2,6 +2,7 @@
 # netpipe as a Linux process with its own stack, and Debian's NPtcp, unchanged, as its client.
 # shellcheck disable=SC2154 # log, ip, server_pid and server_status are lib.bash's
 load lib.bash
+load ../netpipe.bash
 
 setup() {
     command -v NPtcp >/dev/null || skip "NPtcp is not installed"
@@ -86,6 +87,12 @@ stop() {
     [[ $(sed -n 4p "$log") == *'let go before SyncMe: "SyncMe" expected, "'* ]]
     np 100 -l 4 -u 8 -n 5
     [ "$(sizes)" = "4 6 8" ]
+    stop
+}
+
+@test "netpipe: statistics, delay, table and price, and refusal where every row loses" {
+    serve --control-port 7700
+    says=$log netpipe_adapts
     stop
 }
 
