@@ -171,7 +171,8 @@ void posix_app_ready(uint16_t port);
 /* Calls that are not there (posix_sys_missing) are counted by name, each printed at its first use;
  * this prints them all with their counts, as the app ends. */
 void posix_missing_print(void);
-/* Ends the app: what the program printed without a newline goes out first. */
+/* Ends the app: what the program printed without a newline goes out first. Of status the low 8 bits
+ * count; what is over NOM_EXIT_STATUS_MAX is told as that, and named on the console. */
 _Noreturn void posix_exit(int status);
 /* The program's name, for lines on the console. */
 extern const char *posix_name;

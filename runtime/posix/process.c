@@ -2,6 +2,7 @@
  * What a program asks about itself and its machine: one process of an ordinary user, alone with one
  * core.
  */
+#include "runtime/abi/syscall.h"
 #include "runtime/platform/platform.h"
 #include "runtime/posix/calls.h"
 #include "runtime/posix/clock.h"
@@ -25,10 +26,15 @@
 #define LIMITS      16 /* RLIM_NLIMITS */
 
 _Noreturn void posix_exit(int status) {
+    unsigned program_status = (unsigned)status & EXIT_MASK, told = program_status;
     posix_console_end();
+    if (told > NOM_EXIT_STATUS_MAX) {
+        told = NOM_EXIT_STATUS_MAX;
+        plat_log("%s: exit status %u, told as %u", posix_name, program_status, told);
+    }
     posix_missing_print();
     posix_sockets_end();
-    plat_exit(status & EXIT_MASK);
+    plat_exit((int)told);
 }
 
 long posix_sys_exit_group(long status) {

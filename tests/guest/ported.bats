@@ -2,13 +2,15 @@
 # Programs written for a POSIX system, built by nom-cc, as a guest's app. Needs root, for a tap.
 # shellcheck disable=SC2154 # console, guest_status and ip are lib.bash's
 load lib.bash
+load ../ported.bash
 
 setup_file() {
     cd "$BATS_TEST_DIRNAME/../.." || return 1
     [ "$(id -u)" = 0 ] || skip "needs root, for a tap"
     NOM_FLOORS=guest "$BUILD/bin/nom-cc" tests/ported/basics.c -o "$BATS_FILE_TMPDIR/basics.elf"
+    NOM_FLOORS=guest "$BUILD/bin/nom-cc" tests/ported/status.c -o "$BATS_FILE_TMPDIR/status.elf"
     export guest_initrd=$BATS_FILE_TMPDIR/ported.cpio
-    tools/make-initrd "$guest_initrd" "$BATS_FILE_TMPDIR/basics.elf"
+    tools/make-initrd "$guest_initrd" "$BATS_FILE_TMPDIR/basics.elf" "$BATS_FILE_TMPDIR/status.elf"
     guest_net
 }
 setup() { cd "$BATS_TEST_DIRNAME/../.." || return 1; }
@@ -24,3 +26,14 @@ teardown_file() { guest_net_end; }
     grep -qx 'on stderr' "$BATS_TEST_TMPDIR/says"
     [ "$guest_status" -eq $(((0x40 + 3) << 1 | 1)) ] # runtime/abi/start.h: exit status 3
 }
+
+# ARGUMENT...: the app's exit status, from QEMU's (runtime/abi/start.h), and what the console says
+status_of() {
+    guest_boot "app status ended" status --ip "$ip/24" -- "$@"
+    guest_wait
+    output=$(tr -d '\r' <"$console")
+    status=$(((guest_status >> 1) - 0x40))
+    grep -q "app status ended: exit status $status\$" <<<"$output"
+}
+
+@test "ported: exit statuses and signals of an app" { status_holds status_of; }

@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # Programs written for a POSIX system, built by nom-cc, as processes: and the same sanitized.
 load lib.bash
+load ../ported.bash
 
 setup() {
     cd "$BATS_TEST_DIRNAME/../.." || return 1
@@ -45,4 +46,9 @@ holds() {
         ported "$BATS_TEST_TMPDIR/memory" "$number"
         [ "$status" -ne 0 ] && grep -q "ERROR: .*${what[number]}" <<<"$output"
     done
+}
+
+@test "ported: exit statuses and signals of a process" {
+    NOM_FLOORS=hosted "$BUILD/bin/nom-cc" tests/ported/status.c -o "$BATS_TEST_TMPDIR/status"
+    status_holds "ported $BATS_TEST_TMPDIR/status"
 }
