@@ -6,6 +6,7 @@
 load ../cli/lib.bash
 
 NOBODY=65534
+user_home=$HOME # cli_setup gives another
 
 setup() {
     cli_setup
@@ -100,6 +101,52 @@ memcached_well() {
     run --separate-stderr "${prefix[@]}" "$place/bin/nomctl" run memcached --on hosted --db "$db" --load 2 --seconds 1 --json
     documented
     [ "$(jq '.not_supported | type' <<<"$output")" = '"array"' ]
+    nothing_left
+}
+
+@test "memcached: profiled with the memaslap that is built from source" {
+    needs memcached memcached cmake c++ bison flex
+    become root
+    local repository built
+    repository=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
+    built=$repository/build/bin/memaslap # once, whatever is tested
+    [ -x "$built" ] || HOME=$user_home "$repository/tools/fetch-sources" libmemcached >/dev/null 2>&1 ||
+        skip "the source of libmemcached cannot be fetched"
+    HOME=$user_home "$repository/tools/build-memaslap" "$(dirname "$built")"
+    mkdir "$place/first"
+    printf '#!/bin/sh\necho "$@" >>"%s"\nexec "%s" "$@"\n' "$place/calls" "$built" >"$place/first/memaslap"
+    chmod 755 "$place/first/memaslap"
+    PATH=$place/first:$PATH gives "${prefix[@]}" "$place/bin/nomctl" profile memcached --on hosted --db "$db" \
+        --client memaslap --delays 0 --loads 2 --repeats 1 --seconds 1 --warmup 0 --accept-noisy --value-size 100 --json
+    documented
+    [ "$(jq -c '[.client, .failed, .traffic.value_bytes, (.points | length)]' <<<"$output")" = '["memaslap",0,100,2]' ]
+    [ "$(jq '[.points[].throughput_ops > 0] | all' <<<"$output")" = true ]
+    [ "$(wc -l <"$place/calls")" -eq 2 ] # W = 0 natural and strict
+    nothing_left
+}
+
+@test "netpipe: a profile, its report, and a run by its own table" {
+    needs netpipe NPtcp
+    become root
+    gives "${prefix[@]}" "$place/bin/nomctl" profile netpipe --on hosted --db "$db" --delays 0,500 \
+        --repeats 1 --seconds 0.3 --warmup 0.1 --accept-noisy --message-size 256 --json
+    documented
+    [ "$(jq -c '[.client, .traffic.message_bytes, .failed]' <<<"$output")" = '["nptcp",256,0]' ]
+    [ "$(jq -c '[.points[] | [.load, .connections, .delay_us, .kick]] | sort' <<<"$output")" = \
+        '[["single",1,0,"natural"],["single",1,0,"strict"],["single",1,500,"natural"]]' ]
+    # There and back no machine is so fast that it would skip W.
+    [ "$(jq '[.points[] | select(.delay_us == 500) | .latency_mean_us >= 250 and .throughput_ops <= 2000] | all' <<<"$output")" = true ]
+    gives "${prefix[@]}" "$place/bin/nomctl" table netpipe --db "$db" -o "$place/work/own.table"
+    if command -v gnuplot >/dev/null; then
+        gives "${prefix[@]}" "$place/bin/nomctl" report netpipe --db "$db" -o "$place/work/report"
+        grep -q 'NetPIPE, messages of 256 bytes' "$place/work/report/index.html"
+    fi
+    run --separate-stderr "${prefix[@]}" "$place/bin/nomctl" run netpipe --on hosted --db "$db" \
+        --table "$place/work/own.table" --load single --seconds 1 --json
+    echo "$status $output $stderr"
+    [ "$status" -eq 0 ]
+    documented
+    [ "$(jq -c '[.app, .table.rows, (.phases[0] | .serving, .errors, .replies > 0)]' <<<"$output")" = '["netpipe",3,true,0,true]' ]
     nothing_left
 }
 
