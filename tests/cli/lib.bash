@@ -4,6 +4,8 @@
 #   fails CODE TEXT COMMAND...  it ends with CODE, prints nothing on stdout, and one line on stderr
 #                               that holds TEXT
 #   gives COMMAND...            it ends with 0 and says nothing on stderr; output in $output
+#   measures COMMAND...         likewise of what measures: a busy machine may have starved trials of its,
+#                               and it says which: $starved of them
 bats_require_minimum_version 1.5.0
 BUILD=${BUILD:-build}
 case $BUILD in
@@ -37,6 +39,38 @@ gives() {
     echo "exit code $status; stdout: $output; stderr: $stderr"
     [ "$status" -eq 0 ]
     [ -z "$stderr" ]
+}
+
+# What is left of $stderr, in $said, without what is said of trials in which a busy machine let client or
+# app do nothing; $starved: how many. Those have failed, and are stored as such: what is expected of all
+# trials is expected of the others.
+without_starved() {
+    local kind='(the app gave no reply|the load failed: NPtcp did not end in time)'
+    local run="^nomctl: run [0-9]+ failed \(.*\): $kind\$"
+    starved=$(grep -cE "$run" <<<"$stderr") || true
+    said=$(grep -vE "$run" <<<"$stderr") || true
+    [ "$starved" -eq 0 ] ||
+        said=$(grep -vE "^nomctl: ([0-9]+ of [0-9]+ .* have no good trial and are missing|every trial failed, the last: $kind)\$" \
+            <<<"$said") || true
+}
+
+measures() {
+    run --separate-stderr "$@"
+    without_starved
+    echo "exit code $status; stdout: $output; stderr: $stderr; starved: $starved"
+    [ -z "$said" ]
+    [[ $status -ne 1 || $stderr != *"nomctl: every trial failed"* ]] || skip "the machine was too busy to measure anything"
+    [ "$status" -eq 0 ]
+}
+
+# A profile's JSON document in $output, of one repeat: so many trials, all but the starved good, and the
+# points of those.
+profiled() { # TRIALS
+    local good
+    good=$(sqlite3 "$db" "SELECT json_group_array(json_array(load, delay_us, kick)) FROM
+        (SELECT load, delay_us, iif(kick = 1, 'strict', 'natural') AS kick FROM trial WHERE status = 'ok')")
+    [ "$(jq -c '[.trials, .failed]' <<<"$output")" = "[$1,$starved]" ]
+    [ "$(jq -c '[.points[] | [.load, .delay_us, .kick]] | sort' <<<"$output")" = "$(jq -c 'map(.[1] += 0) | sort' <<<"$good")" ]
 }
 
 # A program in QEMU's place, first in PATH: passes the self-check; then it does as its text says, with

@@ -84,7 +84,7 @@ namespaces() { readlink /proc/[0-9]*/ns/net 2>/dev/null | sort -u; }
     done
     kill -9 "$sweep_pid"
     wait "$sweep_pid" || true
-    gives nomctl profile nhttpd --db "$db" --accel "$accel" --delays 4 --loads 2 --repeats 1 --seconds 0.2 \
+    measures nomctl profile nhttpd --db "$db" --accel "$accel" --delays 4 --loads 2 --repeats 2 --seconds 0.5 \
         --accept-noisy
 }
 
