@@ -4,54 +4,22 @@
 # namespace, interface or file. Nothing here depends on how fast the machine is.
 # shellcheck disable=SC2154 # db, output: of lib.bash and bats
 load ../cli/lib.bash
+load place.bash
 
-NOBODY=65534
-
-setup() {
-    cli_setup
-    mark=nom-hosted-$$-$BATS_TEST_NUMBER
-    # Where anyone may read and write: bats' own folder is closed to others.
-    place=$(mktemp -d /tmp/nom-hosted.XXXXXX)
-    mkdir "$place/tmp" "$place/home" "$place/work"
-    cp -rL "$BUILD/bin" "$BUILD/lib" "$place"
-    chmod -R a+rX "$place"
-    chmod 1777 "$place/tmp" "$place/home" "$place/work"
-    cd "$place/work" || return
-    db=$place/work/nom.db
-    sweep_pid=
-}
-teardown() {
-    [ -z "$sweep_pid" ] || kill -9 "$sweep_pid" 2>/dev/null || true
-    rm -rf "$place"
-}
-
-# become WHO: $prefix then runs a command as root, or as a user without rights; skips where that
-# cannot be.
-become() {
-    prefix=(env "NOM_MARK=$mark" "TMPDIR=$place/tmp" "HOME=$place/home")
-    if [ "$1" = root ]; then
-        [ "$(id -u)" = 0 ] || skip "not root"
-        return
-    fi
-    [ "$(id -u)" != 0 ] ||
-        prefix+=(setpriv --reuid "$NOBODY" --regid "$NOBODY" --clear-groups --)
-    "${prefix[@]}" unshare -Urn true 2>/dev/null || skip "no user namespaces here"
-}
+setup() { place_setup; }
+teardown() { place_end; }
 
 profile() {
     "${prefix[@]}" "$place/bin/nomctl" profile nhttpd --on hosted --db "$db" --accept-noisy \
         --seconds 0.8 --warmup 0.2 "$@"
 }
 
-# A sweep under way; $sweep_pid.
+# A sweep under way: $background.
 sweep_start() {
     "${prefix[@]}" "$place/bin/nomctl" profile nhttpd --on hosted --db "$db" --accept-noisy \
         --seconds 0.2 --warmup 0.1 --delays 0,4,8 --loads 2 --repeats 50 >"$place/out" 2>"$place/err" 3>&- &
-    sweep_pid=$!
+    background=$!
 }
-
-# Pids of what was started here.
-ours() { grep -lzsx "NOM_MARK=$mark" /proc/[0-9]*/environ | cut -d/ -f3; }
 
 # Pid of one of ours by the beginning of its name; waits for it.
 one_of_ours() {
@@ -61,7 +29,7 @@ one_of_ours() {
             read -r name 2>/dev/null <"/proc/$pid/comm" || continue
             [[ $name == "$1"* ]] && echo "$pid" && return 0
         done
-        kill -0 "$sweep_pid" 2>/dev/null || return 1
+        kill -0 "$background" 2>/dev/null || return 1
     done
     return 1
 }
@@ -74,7 +42,7 @@ trials() {
 until_trials() {
     for _ in $(seq 2000); do
         [ "$(trials "$1")" -ge "$2" ] && return 0
-        kill -0 "$sweep_pid" 2>/dev/null || break
+        kill -0 "$background" 2>/dev/null || break
         sleep 0.01
     done
     cat "$place/out" "$place/err"
@@ -95,11 +63,7 @@ held() {
 
 # $1: the namespaces there were
 nothing_left() {
-    for _ in $(seq 500); do
-        [ -z "$(ours)" ] && break
-        sleep 0.02
-    done
-    [ -z "$(ours)" ]
+    none_of_ours
     local namespace
     for namespace in $1; do # the number of one that is gone may be another's for a moment
         for _ in $(seq 100); do
@@ -117,12 +81,14 @@ column() { sqlite3 "$db" "SELECT DISTINCT $1 FROM trial"; }
 
 profiles_well() {
     become "$1"
-    gives profile --repeats 1 --delays 0,8 --loads single,many --json
-    [ "$(jq -c '[.target, .accel, .network, .trials, .failed, .interrupted]' <<<"$output")" = \
-        '["hosted","none","veth",6,0,false]' ]
-    [ "$(jq -c '[.points[] | [.load, .delay_us, .kick]] | sort' <<<"$output")" = \
+    measures profile --repeats 1 --delays 0,8 --loads single,many --json
+    [ "$(jq -c '[.target, .accel, .network, .interrupted]' <<<"$output")" = '["hosted","none","veth",false]' ]
+    profiled 6
+    [ "$starved" -gt 0 ] || [ "$(jq -c '[.points[] | [.load, .delay_us, .kick]] | sort' <<<"$output")" = \
         '[["many",0,"natural"],["many",0,"strict"],["many",8,"natural"],["single",0,"natural"],["single",0,"strict"],["single",8,"natural"]]' ]
-    [ "$(jq '[.points[] | .throughput_ops > 0 and .gbit_out_per_s > 0] | all' <<<"$output")" = true ]
+    [ "$(jq '[.points[] | .throughput_ops > 0] | all' <<<"$output")" = true ]
+    # Counted within a window of ours, which a busy machine may cut to nothing.
+    [ "$starved" -gt 0 ] || [ "$(sqlite3 "$db" "SELECT count(*) FROM trial WHERE gbit_out_per_s > 0")" -gt 0 ]
     [ "$(column user_namespace)" = "$2" ]
     [ "$(column target,network,accel)" = "hosted|veth|none" ]
     [ -n "$(column app_build_id)" ]
@@ -142,9 +108,10 @@ profiles_well() {
 
 @test "profile on floors without batching: no W, no statistics, and a ratio all the same" {
     become root
-    gives "${prefix[@]}" "$place/bin/nomctl" compare nhttpd --on hosted,host --db "$db" --loads 2 --repeats 1 \
+    measures "${prefix[@]}" "$place/bin/nomctl" compare nhttpd --on hosted,host --db "$db" --loads 2 --repeats 1 \
         --seconds 0.8 --warmup 0.2 --accept-noisy --json
-    [ "$(sqlite3 "$db" "SELECT count(*) FROM trial WHERE status = 'ok'")" = 2 ]
+    [ "$(sqlite3 "$db" "SELECT count(*) FROM trial WHERE status = 'ok'")" = $((2 - starved)) ]
+    [ "$(jq '.ratios | length' <<<"$output")" = $((starved == 0)) ]
     [ "$(sqlite3 "$db" "SELECT group_concat(target) FROM (SELECT target FROM trial ORDER BY target)")" = host,hosted ]
     nothing_left ""
 }
@@ -248,8 +215,8 @@ killed() {
         before=$(trials "= 'ok'")
         sleep "0.0$((i * 25))"
         held_before=$(inside) || true
-        kill -9 "$sweep_pid"
-        wait "$sweep_pid" || true
+        kill -9 "$background"
+        wait "$background" || true
         nothing_left "$held_before"
         [ "$(trials "= 'ok'")" -ge "$before" ]
         sweep_start
@@ -261,8 +228,8 @@ killed() {
         [ "$(wc -l <<<"$held_before")" -ge 2 ] && break
     done
     [ "$(wc -l <<<"$held_before")" -ge 2 ]
-    kill -9 "$sweep_pid"
-    wait "$sweep_pid" || true
+    kill -9 "$background"
+    wait "$background" || true
     nothing_left "$held_before"
     [ ! -e "/proc/$app/exe" ] # its parent may not have buried it yet
 }
@@ -287,9 +254,9 @@ killed() {
         [ "$(trials "= 'failed'")" = 0 ] || break
     done
     [[ $(sqlite3 "$db" "SELECT error FROM trial WHERE status = 'failed'") == "nhttpd was killed by signal 9"* ]]
-    kill -INT "$sweep_pid"
+    kill -INT "$background"
     status=0
-    wait "$sweep_pid" || status=$?
+    wait "$background" || status=$?
     [ "$status" -eq 130 ]
     nothing_left ""
 }
