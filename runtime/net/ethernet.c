@@ -17,6 +17,7 @@
 #include "lwip/prot/tcp.h"
 #include "lwip/prot/udp.h"
 #include "netif/ethernet.h"
+#include "runtime/net/fragment.h"
 #include "runtime/platform/platform.h"
 #include <string.h>
 
@@ -91,28 +92,41 @@ static struct pbuf *copy(struct net_ethernet *e, const struct nic_rx_frame *fram
     return p;
 }
 
-/* Says that it comes from ourselves, or is for the loop of this machine: nobody else may. */
-static bool is_martian(const struct nic_rx_frame *frame) {
+/* Frames that are not handed to lwIP: whose packet says that it comes from ourselves, or is for the
+ * loop of this machine, which nobody else may; and fragments that nothing whole is made of. */
+enum kind { WHOLE, FRAGMENT, UNWANTED };
+
+static enum kind kind_of(const struct nic_rx_frame *frame) {
     const char *data = frame->data;
     struct ip_hdr ip;
     uint16_t type;
     if (frame->bytes < SIZEOF_ETH_HDR + IP_HLEN) {
-        return false;
+        return WHOLE;
     }
     memcpy(&type, data + TYPE_OFFSET, sizeof type);
     memcpy(&ip, data + SIZEOF_ETH_HDR, sizeof ip);
-    return type == PP_HTONS(ETHTYPE_IP) &&
-           (ip.src.addr == ip4_addr_get_u32(netif_ip4_addr(&netif)) || is_loop(ip.src.addr) ||
-            is_loop(ip.dest.addr));
+    if (type != PP_HTONS(ETHTYPE_IP)) {
+        return WHOLE;
+    }
+    if (ip.src.addr == ip4_addr_get_u32(netif_ip4_addr(&netif)) || is_loop(ip.src.addr) ||
+        is_loop(ip.dest.addr)) {
+        return UNWANTED;
+    }
+    if (!net_fragment_is(&ip)) {
+        return WHOLE;
+    }
+    return net_fragment_is_sound(&ip, frame->bytes - SIZEOF_ETH_HDR) ? FRAGMENT : UNWANTED;
 }
 
+/* A fragment may wait for seconds: not in one of the NIC's buffers. */
 void net_ethernet_input(struct net_ethernet *e, const struct nic_rx_frame *frame) {
-    if (is_martian(frame)) {
+    enum kind kind = kind_of(frame);
+    if (kind == UNWANTED) {
         e->counters->rx_dropped++;
         e->nic->ops->rx_release(e->nic, frame->buffer);
         return;
     }
-    bool may_lend = e->lent < e->nic->rx_size && frame->buffer < RX_BUFFERS_MAX;
+    bool may_lend = e->lent < e->nic->rx_size && frame->buffer < RX_BUFFERS_MAX && kind == WHOLE;
     struct pbuf *p = may_lend ? lend(e, frame) : copy(e, frame);
     if (p == NULL) {
         e->counters->rx_dropped++;
@@ -120,7 +134,7 @@ void net_ethernet_input(struct net_ethernet *e, const struct nic_rx_frame *frame
     }
     e->counters->rx_packets++;
     e->counters->rx_bytes += frame->bytes;
-    if (frame->checksum_good) {
+    if (frame->checksum_good && kind == WHOLE) { /* the sum is that of all fragments */
         netif.chksum_flags &= (u16_t)~CHECK_SUMS;
     } else {
         netif.chksum_flags |= CHECK_SUMS;

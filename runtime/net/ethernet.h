@@ -3,7 +3,7 @@
  *
  * Receive: a frame's buffer goes to lwIP as it is, inside a pbuf whose release gives it back. When
  * half of all that may be lent is out, frames are copied instead, so that an app that keeps what it
- * received cannot starve the ring.
+ * received cannot starve the ring; so are fragments, which wait for each other.
  * Transmit: a pbuf chain goes to the NIC as it is and stays referenced until reaped; one that is
  * too long, lacks headroom or lies where no device reaches is copied into one piece first. If it
  * does not fit the ring lwIP is told so, keeps the segment, and is called again when there is room.

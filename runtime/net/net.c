@@ -12,6 +12,7 @@
 #include "runtime/net/net.h"
 #include "lwip/etharp.h"
 #include "lwip/init.h"
+#include "lwip/ip4_frag.h"
 #include "lwip/priv/tcp_priv.h"
 #include "lwip/tcp.h"
 #include "runtime/net/batch.h"
@@ -264,6 +265,7 @@ static void tick(uint64_t now_tsc) {
     }
     if (is_due(&net.next_arp_tsc, now_tsc, ARP_TMR_INTERVAL * 1000u)) {
         etharp_tmr();
+        ip_reass_tmr();
     }
 }
 

@@ -1,8 +1,9 @@
 /*
- * Datagrams. What comes stays in the pbuf it came in, linked by next; where it came from is written
- * over its UDP header, which lies before it and has had its use.
+ * Datagrams. What comes stays in the pbuf it came in, or in the chain of those of its fragments;
+ * what comes after it and where it came from is written over the headers of IP and UDP, which lie
+ * before it and have had their use.
  *
- * A datagram fits one frame: there are no fragments, in or out (-EMSGSIZE).
+ * A datagram that is sent fits one frame: lwIP does not make fragments (-EMSGSIZE).
  */
 #include "lwip/udp.h"
 #include "lwip/netif.h"
@@ -22,18 +23,18 @@ struct datagrams {
     struct posix_socket socket; /* first */
     struct udp_pcb *pcb;
     struct pbuf *first, *last;
-    uint32_t bytes; /* of those, with what a pbuf costs */
+    uint32_t bytes; /* of those, with what pbufs cost */
     bool read_shut, write_shut;
     struct posix_link all; /* of all such sockets */
 };
 
-/* In the place of the UDP header. */
-struct source {
+/* In the place of the headers. */
+struct envelope {
+    struct pbuf *next;
     uint32_t address_be;
     uint16_t port;
-    uint16_t unused;
 };
-_Static_assert(sizeof(struct source) == UDP_HLEN, "where a datagram came from");
+_Static_assert(sizeof(struct envelope) <= UDP_HLEN + IP_HLEN, "room for it before a datagram");
 
 static struct net_pool pool = {.block_bytes = (sizeof(struct datagrams) + 63) / 64 * 64,
                                .blocks_max = SOCKETS_MAX};
@@ -45,7 +46,11 @@ static struct datagrams *of(void *f) {
 }
 
 static uint32_t cost(const struct pbuf *p) {
-    return p->len + (uint32_t)sizeof *p;
+    return p->tot_len + pbuf_clen(p) * (uint32_t)sizeof *p;
+}
+
+static void *envelope_of(const struct pbuf *p) {
+    return (char *)p->payload - sizeof(struct envelope);
 }
 
 /* ---- receiving ---- */
@@ -53,14 +58,17 @@ static uint32_t cost(const struct pbuf *p) {
 static void on_received(void *arg, struct udp_pcb *pcb, struct pbuf *p, const ip_addr_t *from,
                         u16_t port) {
     struct datagrams *d = arg;
-    const struct source source = {ip4_addr_get_u32(from), port, 0};
+    const struct envelope envelope = {NULL, ip4_addr_get_u32(from), port};
     (void)pcb;
-    if (p->next || d->read_shut || d->bytes + cost(p) > (uint32_t)d->socket.receive_bytes) {
+    if (d->read_shut || d->bytes + cost(p) > (uint32_t)d->socket.receive_bytes) {
         pbuf_free(p);
         return;
     }
-    memcpy((char *)p->payload - UDP_HLEN, &source, sizeof source);
-    *(d->last ? &d->last->next : &d->first) = p;
+    memcpy(envelope_of(p), &envelope, sizeof envelope);
+    if (d->last)
+        memcpy(envelope_of(d->last), &p, sizeof p);
+    else
+        d->first = p;
     d->last = p;
     d->bytes += cost(p);
     if (posix_serving)
@@ -77,38 +85,52 @@ void posix_datagrams_served(void) {
 
 static void drop_first(struct datagrams *d) {
     struct pbuf *p = d->first;
-    d->first = p->next;
+    memcpy(&d->first, envelope_of(p), sizeof d->first);
     if (!d->first)
         d->last = NULL;
     d->bytes -= cost(p);
-    p->next = NULL;
     pbuf_free(p);
+}
+
+/* How many bytes of the datagram found room in the message's parts. */
+static size_t copy_out(const struct pbuf *p, const struct posix_message *m) {
+    size_t done = 0, from = 0; /* from: in p, of its fragments */
+    for (int i = 0; i < m->count; i++) {
+        for (size_t room = m->parts[i].iov_len; room > 0 && p;) {
+            size_t n = LWIP_MIN(room, p->len - from);
+            memcpy((char *)m->parts[i].iov_base + (m->parts[i].iov_len - room),
+                   (const char *)p->payload + from, n);
+            room -= n;
+            done += n;
+            from += n;
+            if (from == p->len) {
+                p = p->next;
+                from = 0;
+            }
+        }
+    }
+    return done;
 }
 
 static long receive(struct posix_socket *s, struct posix_message *m) {
     struct datagrams *d = of(s);
     const struct pbuf *p = d->first;
-    struct source source;
+    struct envelope envelope;
     if (!p) {
         long error = posix_socket_error(s);
         return error ? error : d->read_shut ? 0 : -EAGAIN;
     }
     if (!posix_serving)
         return -EAGAIN;
-    size_t done = 0;
-    for (int i = 0; i < m->count && done < p->len; i++) {
-        size_t n = LWIP_MIN(m->parts[i].iov_len, p->len - done);
-        memcpy(m->parts[i].iov_base, (const char *)p->payload + done, n);
-        done += n;
-    }
-    memcpy(&source, (const char *)p->payload - UDP_HLEN, sizeof source);
+    size_t done = copy_out(p, m);
+    memcpy(&envelope, envelope_of(p), sizeof envelope);
     m->has_address = true;
     m->address = (struct sockaddr_in){.sin_family = AF_INET,
-                                      .sin_addr.s_addr = source.address_be,
-                                      .sin_port = lwip_htons(source.port)};
-    m->cut = done < p->len;
+                                      .sin_addr.s_addr = envelope.address_be,
+                                      .sin_port = lwip_htons(envelope.port)};
+    m->cut = done < p->tot_len;
     if (m->flags & MSG_TRUNC)
-        done = p->len;
+        done = p->tot_len;
     if (!(m->flags & MSG_PEEK))
         drop_first(d);
     return (long)done;
@@ -229,7 +251,7 @@ static long control(struct posix_file *f, unsigned long request, void *argument)
     const struct datagrams *d = of(f);
     if (request != FIONREAD)
         return -ENOTTY;
-    *(int *)argument = d->first ? d->first->len : 0;
+    *(int *)argument = d->first ? d->first->tot_len : 0;
     return 0;
 }
 

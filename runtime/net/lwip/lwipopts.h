@@ -17,7 +17,6 @@
 #define LWIP_DHCP                     0
 #define LWIP_IPV6                     0
 #define IP_FORWARD                    0
-#define IP_REASSEMBLY                 0
 #define IP_FRAG                       0
 #define LWIP_STATS                    0
 #define LWIP_NETIF_LOOPBACK           1 /* to 127.0.0.1 and to our own address; net.c polls it */
@@ -78,6 +77,12 @@ void net_heap_give(void *memory);
 struct pbuf;
 int net_port_ip4_input(struct pbuf *p);
 #define LWIP_HOOK_IP4_INPUT(p, interface) net_port_ip4_input(p)
+
+/* Fragments (net/fragment.h): the greatest packet comes in 45. What is older gives way. */
+#define IP_REASSEMBLY      1
+#define IP_REASS_MAX_PBUFS 64
+#define IP_REASS_MAXAGE    15 /* seconds */
+#define MEMP_NUM_REASSDATA 16 /* packets in pieces at a time */
 
 /* The NIC sums what it sends; a received frame is summed here only if the NIC did not. */
 #define LWIP_CHECKSUM_CTRL_PER_NETIF 1

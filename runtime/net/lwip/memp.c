@@ -4,6 +4,7 @@
  */
 #include "lwip/memp.h"
 #include "lwip/etharp.h"
+#include "lwip/ip4_frag.h"
 #include "lwip/pbuf.h"
 #include "lwip/priv/tcp_priv.h"
 #include "lwip/udp.h"
