@@ -24,7 +24,7 @@ CC_INCLUDE := $(shell $(CC) -print-file-name=include)
 LIBGCC := $(shell gcc -print-libgcc-file-name)
 
 WARN := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla
-COMMON := -std=gnu11 -g $(WARN) -I. -MMD -MP -fno-common
+COMMON := -std=gnu11 -g $(WARN) -I. -MD -MP -fno-common
 
 # ---- host: toolkit ----
 HOST_LIBS := gsl sqlite3 jansson
