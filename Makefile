@@ -162,6 +162,12 @@ $(BUILD)/bin/nomctl: $(NOMCTL_OBJ) $(BUILD)/libhost.a $(BUILD)/libparts.a
 	$(CC) $(HOST_LDFLAGS) $^ $(HOST_LDLIBS) -o $@
 
 BENCH_OBJ := $(patsubst %.c,$(BUILD)/host/%.o,$(wildcard tests/bench/*.c))
+# Loaded into QEMU, by scene stages.
+STAMPS := $(BUILD)/tests/stamps.so
+tests: $(STAMPS)
+$(STAMPS): tests/bench/preload/stamps.c tests/bench/stages.h
+	@mkdir -p $(@D)
+	$(CC) $(HOST_CFLAGS) -U_FORTIFY_SOURCE -fPIC -shared $< -o $@
 $(BUILD)/bin/nom-bench: $(BENCH_OBJ) $(BUILD)/libhost.a
 	@mkdir -p $(@D)
 	$(CC) $(HOST_LDFLAGS) $^ $(HOST_LDLIBS) -o $@

@@ -35,7 +35,8 @@ const struct argp_option measure_argp_options[] = {
     {"accel", KEY_ACCEL, "ACCEL", 0,
      "of a guest: kvm, tcg, or auto (default): the faster of those that work", 0},
     {"network", KEY_NETWORK, "NETWORK", 0,
-     "of a guest: tap (a network namespace of its own), user (QEMU's), or auto (default): tap if "
+     "of a guest: tap (a network namespace of its own), polled (a tap, and no doorbells), user "
+     "(QEMU's), or auto (default): tap if "
      "possible",
      0},
     {"vcpus", KEY_VCPUS, "N", 0,
@@ -110,8 +111,9 @@ static int poll_us(const char *value, double *to) {
 
 bool measure_set(struct measure_options *o, int key, const char *value, int *code) {
     static const char *const accels[] = {"auto", "kvm", "tcg", NULL}, *const networks[] = {
-                                                                          "auto", "tap", "user",
-                                                                          NULL};
+                                                                          "auto", "tap",
+                                                                          PROFILER_NETWORK_POLLED,
+                                                                          "user", NULL};
     *code = NOMCTL_OK;
     if (traffic_set(&o->traffic, key, value, code))
         return true;
@@ -188,8 +190,9 @@ int measure_floor(const struct measure_options *o, const struct profiler_paths *
         return out_fail(NOMCTL_MISSING, "%s: %s", floor->name, check.detail);
     profiler_settings_default(paths, o->app, floor, accel, s);
     if (floor->guest && strcmp(o->network, "auto") != 0) {
-        if (strcmp(o->network, "tap") == 0 && strcmp(profiler_network(why, sizeof why), "tap") != 0)
-            return out_fail(NOMCTL_MISSING, "network tap: %s", why);
+        if (strcmp(o->network, "user") != 0 &&
+            strcmp(profiler_network(why, sizeof why), "tap") != 0)
+            return out_fail(NOMCTL_MISSING, "network %s: %s", o->network, why);
         snprintf(s->network, sizeof s->network, "%s", o->network);
     }
     int code = traffic_of(&o->traffic, app_find(o->app), &s->traffic, &client);

@@ -83,18 +83,18 @@ static int make_networks(struct target *t, struct profiler_qemu *qemu, int held[
     snprintf(t->network, sizeof t->network, "%s", t->settings.network);
     t->settings.user_namespace = false;
     t->settings.rps_core = -1;
-    if (strcmp(t->network, "tap") == 0)
+    if (profiler_network_is_tap(t->network))
         return tap_networks(t, qemu, why, why_bytes);
     if (strcmp(t->network, "user") == 0)
         return user_networks(t, qemu, held, why, why_bytes);
-    return profiler_fail(why, why_bytes, "no such network for a guest: %s (tap or user)",
+    return profiler_fail(why, why_bytes, "no such network for a guest: %s (tap, polled or user)",
                          t->network);
 }
 
 /* The kernel's command line: the apps with their arguments, "--" between. */
 static void command_line(const struct target *t, char *text, size_t bytes) {
     const struct trial_settings *s = &t->settings;
-    bool tap = strcmp(s->network, "tap") == 0;
+    bool tap = profiler_network_is_tap(s->network);
     char ip[PROFILER_IP_BYTES], host_ip[PROFILER_IP_BYTES], arguments[512];
     size_t n = 0;
 
@@ -136,6 +136,15 @@ static int compose(const struct target *t, const struct profiler_paths *paths,
     return profiler_fail(why, why_bytes, "no guest is called %s", s->target);
 }
 
+/* In the spinner's place, on its core. */
+static int start_port(struct target *t, struct profiler_qemu *qemu, char *why, size_t why_bytes) {
+    pid_t pid = profiler_port_start(qemu->nic, qemu->nics, t->settings.client_core, why, why_bytes);
+
+    t->spinner = pid > 0 ? pid : 0;
+    t->settings.spinner = true;
+    return pid > 0 ? 0 : -1;
+}
+
 int profiler_guest_boot(struct target *t, const struct profiler_qemu *qemu, char *why,
                         size_t why_bytes) {
     t->started_s = profiler_now_s();
@@ -157,6 +166,8 @@ int profiler_guest_start(struct target *t, const struct profiler_paths *paths,
                                  .core = s->io_core};
 
     int result = make_networks(t, &qemu, held, why, why_bytes);
+    if (result == 0 && strcmp(t->network, PROFILER_NETWORK_POLLED) == 0)
+        result = start_port(t, &qemu, why, why_bytes);
     if (result == 0)
         result = compose(t, paths, &guest, why, why_bytes);
     if (result == 0)

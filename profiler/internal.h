@@ -103,6 +103,8 @@ int profiler_interface_address(int fd, const char *name, const char *address);
 /* The tap of a network in the present namespace, up, profiler_host_ip on its host end. Its
  * descriptor or -1; the tap goes when the last descriptor is closed. */
 int profiler_tap_open(uint32_t network, char *why, size_t why_bytes);
+/* Whether a guest's network of that name is a tap, whoever moves the frames: "tap", "polled". */
+bool profiler_network_is_tap(const char *network);
 /* Adds the veth of a network to the present namespace, which profiler_namespace_enter made: here is
  * the client's end, up, with profiler_host_ip. The other end is in a fresh namespace,
  * *app_netns_fd, which the caller closes; with profiler_guest_ip if addressed. 0 or -1 with why. */
@@ -167,11 +169,19 @@ struct profiler_qemu {
     uint32_t nics;
     struct profiler_nic {
         int tap_fd;                     /* -1: user network */
+        char port[16];                  /* the abstract socket of who polls its rings, and then that
+                                           has the tap; "": QEMU moves the frames */
         int service_port, control_port; /* of 127.0.0.1, with user network; 0: none, and then the
                                            guest reaches this machine's loopback on it */
     } nic[PROFILER_NETWORKS_MAX];
     int core; /* where all its threads start; -1: anywhere */
 };
+/* Starts a process that moves frames between NICs' taps and their rings by polling, at the idle
+ * class on that core, which no other of that class may use; sets their `port`. QEMU is to be
+ * started in the same network namespace; the process ends with it, or by load_spinner_stop. Its
+ * pid, or -1 with why. */
+pid_t profiler_port_start(struct profiler_nic *nics, uint32_t count, int core, char *why,
+                          size_t why_bytes);
 /* Finds QEMU in PATH. 0 or -1; why names the package. */
 int profiler_qemu_find(char *path, size_t bytes, char *why, size_t why_bytes);
 /* Starts QEMU to die with this process; serial console and messages come out of *serial_fd

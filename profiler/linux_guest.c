@@ -104,7 +104,7 @@ static void write_run(const struct trial_settings *s, const char *ip, char *text
 static int write_init(const struct trial_settings *s, const struct files *files, char *text,
                       size_t bytes) {
     char run[2048];
-    bool tap = strcmp(s->network, "tap") == 0;
+    bool tap = profiler_network_is_tap(s->network);
     const char *ip = tap ? PROFILER_GUEST_IP : PROFILER_USER_IP;
     size_t n = (size_t)snprintf(text, bytes, "%s", init_begin);
     for (size_t i = 0; i < files->system.modules && n < bytes; i++) {

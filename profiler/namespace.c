@@ -129,6 +129,10 @@ void profiler_interface_name(uint32_t network, char name[16]) {
     snprintf(name, 16, "nom%u", network & 0xff);
 }
 
+bool profiler_network_is_tap(const char *network) {
+    return strcmp(network, "tap") == 0 || strcmp(network, PROFILER_NETWORK_POLLED) == 0;
+}
+
 int profiler_tap_open(uint32_t network, char *why, size_t why_bytes) {
     struct ifreq request = {.ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR};
     char name[16], ip[PROFILER_IP_BYTES];

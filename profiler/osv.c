@@ -61,7 +61,7 @@ int profiler_osv_find(const struct profiler_paths *paths, char guest_kernel[TRIA
 
 int profiler_osv_compose(const struct profiler_paths *paths, const struct trial_settings *s,
                          struct profiler_guest *guest, char *why, size_t why_bytes) {
-    bool tap = strcmp(s->network, "tap") == 0;
+    bool tap = profiler_network_is_tap(s->network);
     const char *ip = tap ? PROFILER_GUEST_IP : PROFILER_USER_IP, *format;
     char words[256];
     size_t n = 0;

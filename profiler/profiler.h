@@ -148,6 +148,10 @@ void profiler_machine(char *text, size_t bytes);
  * tap.
  */
 const char *profiler_network(char *why, size_t why_bytes);
+/* A tap, too; but not QEMU moves the frames when the guest rings for it: a process of ours polls
+ * the guest's rings, on the client's core, as the switch of some providers does. Only where asked
+ * for, by name; no kick is ever made then. */
+#define PROFILER_NETWORK_POLLED "polled"
 
 /* Splits the caller in two before it measures: returns 0 in a child of a session of its own, which
  * the scheduler puts before others' where that is allowed, and which is to measure and to exit; it

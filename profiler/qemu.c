@@ -21,8 +21,9 @@ int profiler_qemu_find(char *path, size_t bytes, char *why, size_t why_bytes) {
 struct command {
     const char *argv[QEMU_ARGUMENTS_MAX];
     size_t count;
-    char memory[16], vcpus[40], drive[1152];
-    char netdev[PROFILER_NETWORKS_MAX][192], device[PROFILER_NETWORKS_MAX][96];
+    char memory[16], shared[64], vcpus[40], drive[1152];
+    char chardev[PROFILER_NETWORKS_MAX][64], netdev[PROFILER_NETWORKS_MAX][192],
+        device[PROFILER_NETWORKS_MAX][96];
 };
 
 static void add(struct command *c, const char *option, const char *value) {
@@ -48,7 +49,12 @@ static void add_nic(struct command *c, uint32_t network, const struct profiler_q
     const struct profiler_nic *nic = &q->nic[network];
     char *netdev = c->netdev[network], *device = c->device[network];
 
-    if (nic->tap_fd >= 0)
+    if (nic->port[0]) {
+        snprintf(c->chardev[network], sizeof c->chardev[0], "socket,id=p%u,path=%s,abstract=on",
+                 network, nic->port);
+        add(c, "-chardev", c->chardev[network]);
+        snprintf(netdev, sizeof c->netdev[0], "vhost-user,id=n%u,chardev=p%u", network, network);
+    } else if (nic->tap_fd >= 0)
         snprintf(netdev, sizeof c->netdev[0], "tap,id=n%u,fd=%d", network, nic->tap_fd);
     else if (nic->service_port)
         snprintf(
@@ -76,7 +82,13 @@ static void compose(struct command *c, const char *path, const struct profiler_q
     snprintf(c->vcpus, sizeof c->vcpus, kvm ? "%u" : "%u,maxcpus=%u", q->vcpus, q->vcpus + 1);
     add(c, path, NULL);
     add(c, "-name", "nom,debug-threads=on");
-    add(c, "-machine", "q35");
+    if (q->nics && q->nic[0].port[0]) { /* who polls sees the guest's memory, too */
+        snprintf(c->shared, sizeof c->shared, "memory-backend-memfd,id=ram,share=on,size=%s",
+                 c->memory);
+        add(c, "-object", c->shared);
+        add(c, "-machine", "q35,memory-backend=ram");
+    } else
+        add(c, "-machine", "q35");
     add(c, "-accel", kvm ? "kvm" : "tcg");
     add(c, "-cpu", kvm ? "host" : "max");
     if (kvm) /* SeaBIOS takes seconds where ring 0 is interpreted; qboot runs a tenth of it */
@@ -116,7 +128,7 @@ pid_t profiler_qemu_start(const struct profiler_qemu *q, int *serial_fd, char *w
         return -1;
     compose(&command, path, q);
     for (uint32_t i = 0; i < q->nics; i++)
-        spawn.keep[i + 1] = q->nic[i].tap_fd;
+        spawn.keep[i + 1] = q->nic[i].port[0] ? -1 : q->nic[i].tap_fd;
     return profiler_spawn(&spawn, serial_fd, why, why_bytes);
 }
 

@@ -225,8 +225,8 @@ bool profiler_target_serves_once(const struct target *t) {
 }
 
 static int start_spinner(struct target *t, char *why, size_t why_bytes) {
-    if (!t->settings.spinner || t->settings.client_core < 0)
-        return 0;
+    if (!t->settings.spinner || t->settings.client_core < 0 || t->spinner > 0)
+        return 0; /* what polls the guest's rings spins already */
     pid_t pid = load_spinner_start(t->settings.client_core);
     if (pid < 0)
         return profiler_fail(why, why_bytes, "no spinner for core %d: %s", t->settings.client_core,

@@ -44,7 +44,7 @@ struct trial_settings {
     char app[TRIAL_NAME_BYTES];     /* "nhttpd" */
     char target[TRIAL_NAME_BYTES];  /* the floor: "nom", "hosted", "host", "linux", "osv" */
     char accel[TRIAL_NAME_BYTES];   /* of a guest: "kvm", "tcg"; of a process: "none" */
-    char network[TRIAL_NAME_BYTES]; /* "tap", "user", "veth" */
+    char network[TRIAL_NAME_BYTES]; /* "tap", "polled", "user", "veth" */
     char client[TRIAL_NAME_BYTES];  /* "nom", "wrk", "memaslap", "nptcp" */
     char load[TRIAL_NAME_BYTES];    /* "single", "many", or the number as given */
     uint32_t connections;

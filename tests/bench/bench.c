@@ -1,7 +1,8 @@
 /*
  * `make bench`: what nom is worth beside others, each comparison interleaved in one run.
  *
- *   nom-bench [--scene systems|memcached|churn|idle|netpipe|boot|price|rest|all]
+ *   nom-bench [--scene systems|memcached|churn|idle|netpipe|stages|boot|price|rest|
+ *              all]
  *             [--repeats 5] [--seconds 2] [--delay-us 0] [--accel auto] [--db FILE]
  *
  *   systems  nhttpd on nom and hosted, and nginx (systems.h); every trial is stored in the database
@@ -11,6 +12,7 @@
  *   churn    a connection a request, for long, on nom and hosted (scenes.h)
  *   idle     busy connections beside thousands of idle ones, on nom and hosted (scenes.h)
  *   netpipe  NPtcp's messages of 1 KiB, on nom, hosted, and Linux (scenes.h)
+ *   stages   where the time of a message there and back goes, on nom under --accel (scenes.h)
  *   boot     QEMU's start to the first reply, nom and a Linux guest; memory that nom takes
  *   price    a change of price to the first packet under the W it brings, 200 changes a repeat
  *   rest     what an idle guest takes of a host core, under --accel and under TCG
@@ -30,11 +32,11 @@ struct options {
 };
 
 static int usage(void) {
-    fprintf(
-        stderr,
-        "bench: --scene systems|memcached|churn|idle|netpipe|boot|price|rest|all, --repeats 1..%u, "
-        "--seconds above 0, --delay-us, --accel, --db FILE\n",
-        BENCH_REPEATS_MAX);
+    fprintf(stderr,
+            "bench: --scene systems|memcached|churn|idle|netpipe|stages|boot|price|rest|all, "
+            "--repeats 1..%u, "
+            "--seconds above 0, --delay-us, --accel, --db FILE\n",
+            BENCH_REPEATS_MAX);
     return 2;
 }
 
@@ -76,7 +78,7 @@ static bool wants(const struct options *o, const char *scene) {
 
 static bool is_scene(const char *name) {
     static const char *const scenes[] = {"all",     "systems", "memcached", "churn", "idle",
-                                         "netpipe", "boot",    "price",     "rest"};
+                                         "netpipe", "stages",  "boot",      "price", "rest"};
     for (size_t i = 0; i < sizeof scenes / sizeof *scenes; i++)
         if (strcmp(scenes[i], name) == 0)
             return true;
@@ -90,6 +92,8 @@ static int one_guest(const struct options *o, const struct profiler_paths *paths
     if (wants(o, "boot"))
         failed += bench_boot(paths, o->settings.repeats);
     profiler_settings_default(paths, "nhttpd", profiler_floor_find("nom"), o->settings.accel, &s);
+    if (wants(o, "stages"))
+        failed += bench_stages(paths, &s);
     if (wants(o, "price"))
         failed += bench_price(paths, &s, o->settings.repeats);
     if (wants(o, "rest")) {

@@ -43,16 +43,23 @@ int bench_price(const struct profiler_paths *paths, const struct trial_settings 
 #define BENCH_REST_MAX 0.03
 int bench_rest(const struct profiler_paths *paths, const struct trial_settings *settings);
 
-/* memcached at 1, 32 and 64 connections: nom under accel, hosted, and Debian's on this Linux over
- * the same kind of link, interleaved; and the ceiling of both floors of ours, the same requests
- * answered within lwIP's callback: what share sockets and memcached cost. */
+/* memcached at 1, 32 and 64 connections: nom under accel, over a tap and with its rings polled,
+ * hosted, and Debian's on this Linux over the same kind of link, interleaved; and the ceiling of
+ * both floors of ours, the same requests answered within lwIP's callback: what share sockets and
+ * memcached cost. */
 int bench_memcached(const char *accel, double seconds, double delay_us, size_t repeats);
 
-/* What Debian's NPtcp reports for messages of so many bytes, against netpipe on nom and hosted and
- * against NPtcp itself on this Linux over the same kind of veth, in turns: one way, medians, and
- * Linux's over ours with its spread over the repeats (1 to BENCH_REPEATS_MAX). */
+/* What Debian's NPtcp reports for messages of so many bytes, against netpipe on nom (over a tap,
+ * and with its rings polled) and hosted and against NPtcp itself on this Linux over the same kind
+ * of veth, in turns: one way, medians, and Linux's over ours with its spread over the repeats (1 to
+ * BENCH_REPEATS_MAX). */
 #define BENCH_NETPIPE_BYTES 1024u
 int bench_netpipe(const char *accel, double seconds, double delay_us, size_t repeats);
+
+/* Where the time of one message there and back goes, on nom over a tap: client, QEMU (stamped by a
+ * library loaded into it) and guest (tests/guest/apps/stages.c) by one clock, stage by stage. 1 if
+ * the guest's clock is not the host's. */
+int bench_stages(const struct profiler_paths *paths, const struct trial_settings *settings);
 
 /* For scenes: one load on a running target, with the settings' cores, path and time (requests_max
  * and keep_alive as in load.h). Its rate, or -1 after a line that says what went wrong: that is

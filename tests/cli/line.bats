@@ -71,7 +71,7 @@ setup() { cli_setup; }
 @test "values outside a list are refused, and the list is named" {
     fails 2 "--accel: 'hvf' is none of: auto, kvm, tcg" nomctl profile nhttpd --accel hvf
     fails 2 "--client: 'ab' is none of: nom, wrk, memaslap, nptcp" nomctl profile nhttpd --client ab
-    fails 2 "--network: 'x' is none of: auto, tap, user" nomctl run nhttpd --network x
+    fails 2 "--network: 'x' is none of: auto, tap, polled, user" nomctl run nhttpd --network x
     fails 2 "--kick: 'hard' is none of" nomctl run nhttpd --delay 0 --kick hard
     fails 2 "is not a path" nomctl profile nhttpd --path index.html
 }

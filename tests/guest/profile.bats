@@ -42,6 +42,25 @@ profile() {
     [ "$(json '[.network, .failed, (.points | length), (.points[0].throughput_ops > 0)]')" = '["user",0,1,true]' ]
 }
 
+# The port that polls asks for no doorbell; the first frame of each ring may come before it says so.
+@test "profile: the guest's rings polled" {
+    [ "$(id -u)" = 0 ] || skip "needs root, for a tap"
+    [ "$(nproc)" -ge 2 ] || skip "needs a core beside the guest's"
+    gives profile --delays 0 --loads 4 --network polled --json
+    [ "$(json '[.network, .failed, (.points | length), (.points[0].throughput_ops > 0)]')" = '["polled",0,2,true]' ]
+    [ "$(sqlite3 "$db" "SELECT DISTINCT network, spinner FROM trial")" = 'polled|1' ]
+    [ "$(sqlite3 "$db" "SELECT count(*) FROM trial_statistics WHERE kicks > 4")" -eq 0 ]
+    [ -z "$(pgrep -x nom-port)" ]
+}
+
+@test "run: two apps, priced, and rings that are polled; the guest sleeps and is woken" {
+    [ "$(id -u)" = 0 ] || skip "needs root, for a tap"
+    [ "$(nproc)" -ge 2 ] || skip "needs a core beside the guest's"
+    gives nomctl run nhttpd --db "$db" --accel "$accel" --network polled --apps 2 --delay 0 --load 2 --seconds 2 \
+        --poll-us 0 --json
+    [ "$(json '[.network, (.apps | length)]')" = '["polled",2]' ]
+}
+
 @test "profile: a guest that ends before it is ready is a failed trial, with its console" {
     mkdir guest
     cp "$BUILD"/lib/nom/*.elf guest
