@@ -138,6 +138,9 @@ static int compose(const struct target *t, const struct profiler_paths *paths,
 
 /* In the spinner's place, on its core. */
 static int start_port(struct target *t, struct profiler_qemu *qemu, char *why, size_t why_bytes) {
+    if (strcmp(qemu->accel, "kvm") != 0) /* with vhost-user and MSI-X, QEMU 7.2's own code faults */
+        return profiler_fail(why, why_bytes, "network polled needs kvm: under %s QEMU crashes",
+                             qemu->accel);
     pid_t pid = profiler_port_start(qemu->nic, qemu->nics, t->settings.client_core, why, why_bytes);
 
     t->spinner = pid > 0 ? pid : 0;
