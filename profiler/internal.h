@@ -176,8 +176,8 @@ struct profiler_qemu {
     } nic[PROFILER_NETWORKS_MAX];
     int core; /* where all its threads start; -1: anywhere */
 };
-/* Starts a process that moves frames between NICs' taps and their rings by polling, at the idle
- * class on that core, which no other of that class may use; sets their `port`. QEMU is to be
+/* Starts a process that moves frames between NICs' taps and their rings by polling, on that core,
+ * which it gives up whenever there is nothing to move; sets their `port`. QEMU is to be
  * started in the same network namespace; the process ends with it, or by load_spinner_stop. Its
  * pid, or -1 with why. */
 pid_t profiler_port_start(struct profiler_nic *nics, uint32_t count, int core, char *why,

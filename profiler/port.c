@@ -3,9 +3,9 @@
  * the guest's cards (vhost.h), as the switch of a provider does whose ports poll. The guest never
  * rings a doorbell and QEMU sees no frame.
  *
- * It runs at SCHED_IDLE on the core of the client, which pushes it aside whenever it has something
- * to do, and keeps that core awake: it takes the spinner's place, in which it must be alone, for
- * two of that class would share the core by slices of milliseconds.
+ * It shares the core of the client and gives it up whenever there is nothing to move. So the client
+ * runs once all is moved that was ready; were it at SCHED_IDLE, each frame would wake the client
+ * and the client push it aside. It keeps that core awake, in the spinner's place.
  *
  *   LISTENS --QEMU connects--> HEARS --its rings are started--> moves frames, and hears now and
  * then
@@ -102,21 +102,20 @@ static bool hear_all(struct port *ports, uint32_t count, int timeout_ms) {
 static _Noreturn void serve(struct port *ports, uint32_t count) {
     bool started = false;
     for (;;) {
-        bool moved = false;
         for (uint32_t turn = 0; started && turn < HEAR_EACH; turn++) {
+            bool moved = false;
             for (uint32_t i = 0; i < count; i++) {
-                moved = ports[i].connected && to_wire(&ports[i]);
+                moved |= ports[i].connected && to_wire(&ports[i]);
                 moved |= ports[i].connected && to_guest(&ports[i]);
             }
             if (!moved)
-                __builtin_ia32_pause();
+                sched_yield();
         }
         started = hear_all(ports, count, started ? 0 : -1);
     }
 }
 
 static _Noreturn void become_port(struct port *ports, uint32_t count, int core, pid_t parent) {
-    const struct sched_param none = {0};
     cpu_set_t set;
     sigset_t nothing;
 
@@ -127,8 +126,7 @@ static _Noreturn void become_port(struct port *ports, uint32_t count, int core, 
     CPU_ZERO(&set);
     CPU_SET((size_t)core, &set);
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != parent ||
-        sched_setaffinity(0, sizeof set, &set) != 0 ||
-        sched_setscheduler(0, SCHED_IDLE, &none) != 0)
+        sched_setaffinity(0, sizeof set, &set) != 0)
         _exit(1);
     serve(ports, count);
 }

@@ -56,7 +56,8 @@ struct trial_settings {
     uint32_t order;                          /* place in that order, from 0 */
     uint32_t repeat;                         /* from 0 */
     int32_t vcpu_core, io_core, client_core; /* pinning; -1: not pinned */
-    bool spinner;                            /* a SCHED_IDLE spinner kept the client's core awake */
+    bool spinner;     /* a SCHED_IDLE spinner kept the client's core awake, or what polls a guest's
+                         rings */
     int32_t rps_core; /* where the kernel receives for the client's end of a veth (RPS); -1: where
                          the frame was sent */
     bool user_namespace;  /* network and process in a user namespace: measured without being root */
