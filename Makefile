@@ -116,7 +116,7 @@ PRICED_ELF := $(LIB)/priced.elf
 PRICED_HOSTED := $(LIB)/hosted/priced
 SITE := $(shell find workloads/nhttpd/www -type f 2>/dev/null)
 
-.PHONY: all guest hosted tests check-quick check bench suite fuzz format lint lines install clean help
+.PHONY: all guest hosted tests check-quick check bench suite mixed fuzz format lint lines install clean help
 all: $(BUILD)/bin/nomctl guest hosted tests
 hosted: $(HOSTED_ELF) $(SOCKETS_ELF) $(PRICED_HOSTED)
 .PHONY: demo-parts # what ./demo needs: neither tests nor ported programs
@@ -424,6 +424,13 @@ bench: all ported $(BUILD)/bin/nom-bench
 	$(BUILD)/bin/nom-bench --db $(BUILD)/bench.db $(BENCH)
 suite: all
 	tests/guest/memcached/suite --all $(SUITE)
+# memcached under the mixed load of 1,000 connections, hosted under the sanitizers and in a guest, for
+# MIXED seconds each.
+MIXED ?= 1200
+mixed: all
+	$(MAKE) --no-print-directory SAN=1 hosted tests
+	NOM_MIXED_SECONDS=$(MIXED) BUILD=build/san bats --show-output-of-passing-tests tests/hosted/mixed.bats
+	NOM_MIXED_SECONDS=$(MIXED) bats --show-output-of-passing-tests tests/guest/mixed.bats
 lint:
 	tests/run lint
 lines: # of the kernel

@@ -18,6 +18,7 @@
 #include "lwip/prot/udp.h"
 #include "netif/ethernet.h"
 #include "runtime/net/fragment.h"
+#include "runtime/net/heap.h"
 #include "runtime/platform/platform.h"
 #include <string.h>
 
@@ -79,11 +80,13 @@ static void drop_out_of_order(void) {
 
 static struct pbuf *copy(struct net_ethernet *e, const struct nic_rx_frame *frame) {
     const u16_t bytes = (u16_t)(frame->bytes + 1); /* nic.h */
+    net_heap_receiving(true);
     struct pbuf *p = pbuf_alloc(PBUF_RAW, bytes, PBUF_RAM);
     if (p == NULL) {
         drop_out_of_order();
         p = pbuf_alloc(PBUF_RAW, bytes, PBUF_RAM);
     }
+    net_heap_receiving(false);
     if (p != NULL) {
         pbuf_realloc(p, (u16_t)frame->bytes);
         memcpy(p->payload, frame->data, frame->bytes);

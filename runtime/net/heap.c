@@ -8,9 +8,12 @@
 static struct net_pool pools[] = {
     {.block_bytes = 128, .blocks_max = 16384},
     {.block_bytes = 512, .blocks_max = 8192},
-    {.block_bytes = 1664, .blocks_max = 4096},
+    {.block_bytes = 1664, .blocks_max = 8192},
 };
 #define POOLS (sizeof pools / sizeof pools[0])
+
+static struct net_pool *const segments = &pools[POOLS - 1];
+static bool receiving;
 
 int net_heap_open(size_t bytes_max) {
     size_t all = 0;
@@ -28,10 +31,26 @@ int net_heap_open(size_t bytes_max) {
     return 0;
 }
 
+void net_heap_receiving(bool on) {
+    receiving = on;
+}
+
+static bool all_but(uint32_t part) {
+    return segments->taken >= segments->blocks_max - segments->blocks_max / part;
+}
+
+bool net_heap_scarce(void) {
+    return all_but(8);
+}
+
+static bool may_take(const struct net_pool *p) {
+    return p != segments || receiving || !all_but(4);
+}
+
 void *net_heap_take(size_t bytes) {
     void *block = NULL;
     for (struct net_pool *p = pools; block == NULL && p < pools + POOLS; p++) {
-        if (bytes <= p->block_bytes) {
+        if (bytes <= p->block_bytes && may_take(p)) {
             block = net_pool_take(p, bytes);
         }
     }

@@ -15,7 +15,7 @@ struct piece {
     struct net_pool *pool;
 } __attribute__((aligned(64))); /* blocks of whole cache lines begin with one */
 
-static size_t taken;
+static size_t all_taken;
 
 static bool grow(struct net_pool *pool) {
     const uint32_t fits = (NET_POOL_PIECE_BYTES - sizeof(struct piece)) / pool->block_bytes;
@@ -56,7 +56,8 @@ void *net_pool_take(struct net_pool *pool, size_t bytes) {
         pool->fresh += pool->block_bytes;
         pool->fresh_blocks--;
     }
-    taken++;
+    pool->taken++;
+    all_taken++;
     return block;
 }
 
@@ -68,9 +69,10 @@ void net_pool_give(void *memory) {
     block->next = pool->free;
     pool->free = block;
     plat_memory_back(block, pool->block_bytes);
-    taken--;
+    pool->taken--;
+    all_taken--;
 }
 
 size_t net_pool_taken(void) {
-    return taken;
+    return all_taken;
 }

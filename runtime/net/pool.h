@@ -18,6 +18,7 @@ struct net_pool {
     uint32_t block_bytes; /* a multiple of 8, much smaller than a piece */
     uint32_t blocks_max;  /* may be changed at any time; what there is stays */
     uint32_t blocks;      /* there are: handed out, given back, or fresh */
+    uint32_t taken;       /* of those, handed out */
     uint32_t fresh_blocks;
     char *fresh; /* never handed out yet: the newest piece's end */
     struct net_block *free;

@@ -8,12 +8,13 @@
 #
 # $console is the guest's serial log; $ip its address. NOM_TEST_ACCEL: tcg (default) or kvm.
 # May be set before: guest_initrd, another initrd; guest_nic, more options of the NIC (",name=value");
-# guest_options, more words for QEMU, before the NIC; guest_cores, virtual cores; guest_memory, MiB.
+# guest_options, more words for QEMU, before the NIC; guest_cores, virtual cores; guest_memory, MiB;
+# guest_seconds, for which the namespace is there and the guest may run (900, and 300 of CPU time).
 BUILD=${BUILD:-build}
 export ip=10.77.0.2
 
 guest_net() {
-    unshare -n sleep 900 3>&- 3<&- &
+    unshare -n sleep "${guest_seconds:-900}" 3>&- 3<&- &
     export net_pid=$!
     until [ "$(readlink "/proc/$net_pid/ns/net")" != "$(readlink /proc/self/ns/net)" ]; do sleep 0.01; done
     in_net ip link set lo up
@@ -34,7 +35,7 @@ guest_start() {
     # Not by in_net: a function in the background would be a shell, and its pid not QEMU's. The guest
     # polls, so a limit on CPU time ends one that was left behind by a killed test.
     # shellcheck disable=SC2086 # words
-    nsenter -t "$net_pid" -n -- prlimit --cpu=300 qemu-system-x86_64 -machine q35 "${machine[@]}" -m "${guest_memory:-128}" -nodefaults \
+    nsenter -t "$net_pid" -n -- prlimit --cpu="${guest_seconds:-300}" qemu-system-x86_64 -machine q35 "${machine[@]}" -m "${guest_memory:-128}" -nodefaults \
         -no-user-config -no-reboot -display none -serial "file:$console" \
         -device isa-debug-exit,iobase=0xf4,iosize=4 \
         ${guest_options:-} -netdev tap,id=n0,ifname=tap0,script=no,downscript=no \

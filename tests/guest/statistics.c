@@ -37,12 +37,14 @@ int main(int argc, char **argv) {
     }
     close(fd);
     printf("price %.10g row %u delay_us %g serving %u adapting %u changes %llu refused %llu "
-           "requests %llu open %llu opened %llu used_bytes %llu rx_packets %llu rx_dropped %llu\n",
+           "requests %llu open %llu opened %llu used_bytes %llu rx_packets %llu rx_dropped %llu "
+           "device_errors %llu\n",
            s.price_usd[NOM_USE_GBIT_OUT_PER_S - 1], s.row, s.delay_us, s.serving, s.adapting,
            (unsigned long long)s.changes, (unsigned long long)s.refused,
            (unsigned long long)s.requests, (unsigned long long)s.connections_open,
            (unsigned long long)s.connections_total,
            (unsigned long long)(s.memory_bytes - s.memory_free_bytes),
-           (unsigned long long)s.net.rx_packets, (unsigned long long)s.net.rx_dropped);
+           (unsigned long long)s.net.rx_packets, (unsigned long long)s.net.rx_dropped,
+           (unsigned long long)s.net.device_errors);
     return 0;
 }

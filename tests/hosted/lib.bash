@@ -9,7 +9,8 @@
 #   ended SECONDS        waits until it has ended; its status in $server_status
 #   hosted_end           in teardown
 #
-# $log is what it printed, $ip its address, $server_pid its process.
+# $log is what it printed, $ip its address, $server_pid its process. May be set before: hosted_seconds,
+# for how long at most the namespace is there.
 BUILD=${BUILD:-build}
 ip=10.77.0.2
 
@@ -27,7 +28,7 @@ in_net() {
 hosted_net() {
     local options=-n
     [ "$(id -u)" = 0 ] || options=-rn
-    unshare $options sleep 300 3>&- 3<&- &
+    unshare $options sleep "${hosted_seconds:-300}" 3>&- 3<&- &
     net_pid=$!
     until [ "$(readlink "/proc/$net_pid/ns/net")" != "$(readlink /proc/self/ns/net)" ]; do sleep 0.01; done
     # -r: its users are mapped a moment later.

@@ -8,7 +8,7 @@ load mixed.bash
 setup() {
     cd "$BATS_TEST_DIRNAME/../.." || return 1
     [ -x "$BUILD/lib/nom/hosted/memcached" ] || skip "lib/nom/hosted/memcached is not built"
-    hosted_net
+    hosted_seconds=$((MIXED_SECONDS * 2 + 300)) hosted_net
     # What is freed is kept by the sanitizer for a while: not so much that it looks like growth.
     export ASAN_OPTIONS=detect_leaks=1:quarantine_size_mb=16
     export LSAN_OPTIONS=suppressions=$PWD/tests/hosted/memcached.supp:print_suppressions=0

@@ -7,7 +7,7 @@
  *         [--deletes RATIO] [--requests-per-connection N] [--pipeline N] [--core N] [--may-evict]
  *         [--timeout S]
  *
- * memcached must be started with -I 2m for values of 1 MiB. Prints one line of counts. Exit status:
+ * memcached must be started with -I 2m for values of 1 MiB. Prints one line of counts, errors by kind (workloads/load/load.h) at its end. Exit status:
  * 0, 1 if anything was wrong (without --may-evict a refusal for want of memory is, too), 2 if the
  * load could not be started.
  */
@@ -153,11 +153,17 @@ int main(int argc, char **argv) {
     load_wait(&load, &never_stop);
     const struct load_result *r = load.result;
     printf("%llu replies, %llu misses, %llu refused, %llu errors in %.2f s, %.0f a second, "
-           "p50 %.1f us, p99 %.1f us, client used %.2f s, %llu reply bytes\n",
+           "p50 %.1f us, p99 %.1f us, client used %.2f s, %llu reply bytes; "
+           "errors: %llu timed out, %llu connects, %llu resets, %llu closed, %llu bad replies\n",
            (unsigned long long)r->replies, (unsigned long long)r->misses,
            (unsigned long long)r->refused, (unsigned long long)r->errors, r->seconds,
            r->throughput_ops, r->latency_p50_us, r->latency_p99_us, r->client_cpu_seconds,
-           (unsigned long long)r->reply_bytes);
+           (unsigned long long)r->reply_bytes,
+           (unsigned long long)r->errors_by_kind[LOAD_ERROR_TIMED_OUT],
+           (unsigned long long)r->errors_by_kind[LOAD_ERROR_CONNECT],
+           (unsigned long long)r->errors_by_kind[LOAD_ERROR_SOCKET],
+           (unsigned long long)r->errors_by_kind[LOAD_ERROR_CLOSED],
+           (unsigned long long)r->errors_by_kind[LOAD_ERROR_REPLY]);
     if (!r->done) {
         fprintf(stderr, "mixed: %s\n", r->error);
     }

@@ -69,6 +69,7 @@ struct client {
     uint64_t replies_ever;
     uint64_t next_retry_ns; /* the least of those WAITING */
     const char *failure;    /* the last one, in words; NULL: none */
+    enum load_error kind;   /* of what has no reply */
     const char *fatal;      /* why the load cannot go on, shared.why tells more; NULL: it can */
     char buffer[CLIENT_BUFFER_BYTES], output[CLIENT_BUFFER_BYTES];
 };

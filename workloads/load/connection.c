@@ -27,9 +27,12 @@ static void close_socket(struct connection *c) {
 }
 
 /* Each request under way is an error; so is a connect. */
-static void fail(struct client *client, struct connection *c, const char *why) {
+static void fail(struct client *client, struct connection *c, enum load_error kind,
+                 const char *why) {
     uint64_t now_ns = client_clock_ns();
+    client->kind = kind;
     if (c->state == CONNECTION_CONNECTING) {
+        client->kind = LOAD_ERROR_CONNECT;
         requests_count(client, c, NULL, LOAD_MORE, now_ns);
     }
     while (c->under_way > 0) {
@@ -96,7 +99,7 @@ static void flush(struct client *client, struct connection *c) {
             return;
         }
         if (sent < 0 && errno != EINTR) {
-            fail(client, c, strerrordesc_np(errno));
+            fail(client, c, LOAD_ERROR_SOCKET, strerrordesc_np(errno));
             return;
         }
         note_sent(client, c, sent < 0 ? 0 : (uint64_t)sent);
@@ -141,7 +144,7 @@ void connection_open(struct client *client, struct connection *c) {
     c->since_ns = client_clock_ns();
     c->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (c->fd < 0) {
-        fail(client, c, strerrordesc_np(errno));
+        fail(client, c, LOAD_ERROR_SOCKET, strerrordesc_np(errno));
         return;
     }
     const int on = 1;
@@ -152,7 +155,7 @@ void connection_open(struct client *client, struct connection *c) {
                                  .data.ptr = c};
     if ((refused != 0 && errno != EINPROGRESS) ||
         epoll_ctl(client->epoll, EPOLL_CTL_ADD, c->fd, &events) != 0) {
-        fail(client, c, strerrordesc_np(errno));
+        fail(client, c, LOAD_ERROR_SOCKET, strerrordesc_np(errno));
     } else if (refused == 0) {
         connected(client, c);
     }
@@ -163,7 +166,7 @@ static void finish_connect(struct client *client, struct connection *c, uint32_t
     socklen_t error_bytes = sizeof error;
     getsockopt(c->fd, SOL_SOCKET, SO_ERROR, &error, &error_bytes);
     if (error != 0) {
-        fail(client, c, strerrordesc_np(error));
+        fail(client, c, LOAD_ERROR_CONNECT, strerrordesc_np(error));
     } else if (events & EPOLLOUT) {
         connected(client, c);
     }
@@ -178,7 +181,7 @@ static bool take_reply(struct client *client, struct connection *c, enum load_ve
     if (verdict == LOAD_LOST) {
         client->failure = client->shared.why;
     } else if (verdict == LOAD_BAD || verdict == LOAD_WRONG) {
-        fail(client, c, client->shared.why);
+        fail(client, c, LOAD_ERROR_REPLY, client->shared.why);
         return false;
     }
     c->backoff_ns = 0;
@@ -203,7 +206,7 @@ static bool take(struct client *client, struct connection *c, size_t n, uint32_t
         size_t used;
         uint32_t sent = c->under_way - c->unsent;
         if (sent == 0) {
-            fail(client, c, "more came than was asked for");
+            fail(client, c, LOAD_ERROR_REPLY, "more came than was asked for");
             return false;
         }
         enum load_verdict verdict = client->shared.protocol->feed(
@@ -216,7 +219,7 @@ static bool take(struct client *client, struct connection *c, size_t n, uint32_t
             at += used;
             c->reply_bytes += used;
             if (at < end && sent == 1) {
-                fail(client, c, "more came than was asked for");
+                fail(client, c, LOAD_ERROR_REPLY, "more came than was asked for");
                 return false;
             }
         }
@@ -241,7 +244,8 @@ static void receive(struct client *client, struct connection *c, uint32_t events
             return;
         }
         if (n <= 0) {
-            fail(client, c, n < 0 ? strerrordesc_np(errno) : "closed before the reply was whole");
+            fail(client, c, n < 0 ? LOAD_ERROR_SOCKET : LOAD_ERROR_CLOSED,
+                 n < 0 ? strerrordesc_np(errno) : "closed before the reply was whole");
             return;
         }
         if (!take(client, c, (size_t)n, events)) {
@@ -290,7 +294,7 @@ static void check_busy(struct client *client, struct connection *c, uint64_t sin
                        uint64_t now_ns) {
     uint64_t age_ns = now_ns > since_ns ? now_ns - since_ns : 0;
     if ((double)age_ns >= client->config->timeout_seconds * 1e9) {
-        fail(client, c, "timed out");
+        fail(client, c, LOAD_ERROR_TIMED_OUT, "timed out");
     }
 }
 

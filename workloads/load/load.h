@@ -91,6 +91,16 @@ enum load_phase {
     LOAD_PHASE_ENDED = 2,
 };
 
+/* Of errors: why. */
+enum load_error {
+    LOAD_ERROR_TIMED_OUT = 0, /* no reply for timeout_seconds */
+    LOAD_ERROR_CONNECT,       /* refused, unreachable, no answer within timeout_seconds */
+    LOAD_ERROR_SOCKET,        /* a reset, or another error of the connection */
+    LOAD_ERROR_CLOSED,        /* the server closed it before the reply was whole */
+    LOAD_ERROR_REPLY,         /* malformed, wrong, of another status, or its key was lost */
+    LOAD_ERRORS,
+};
+
 struct load_result {
     volatile int phase; /* enum load_phase; with wrk, by when its processes start and end */
     bool done;          /* the client ran to its end, and some reply came */
@@ -101,6 +111,7 @@ struct load_result {
     uint64_t errors;       /* other statuses, malformed replies, resets, failed connects, no
                               reply for timeout_seconds; the connection is then reopened after
                               1 to 128 ms, and each request under way on it is one error */
+    uint64_t errors_by_kind[LOAD_ERRORS]; /* LOAD_CLIENT_NOM: what errors is the sum of */
     uint64_t misses;       /* of the replies: gets of keys that were evicted (may_evict) */
     uint64_t reply_bytes;  /* of replies, headers included: what users pay for */
     double seconds;        /* really measured */

@@ -90,10 +90,14 @@ void requests_count(struct client *client, const struct connection *c,
         result->refused++;
         break;
     case LOAD_MORE:
+        result->errors++;
+        result->errors_by_kind[client->kind]++;
+        break;
     case LOAD_LOST:
     case LOAD_BAD:
     case LOAD_WRONG:
         result->errors++;
+        result->errors_by_kind[LOAD_ERROR_REPLY]++;
         break;
     }
 }

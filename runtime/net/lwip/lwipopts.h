@@ -6,6 +6,7 @@
 #ifndef NET_LWIP_LWIPOPTS_H
 #define NET_LWIP_LWIPOPTS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #define NO_SYS                        1
@@ -42,6 +43,7 @@
 void *net_heap_take(size_t bytes);
 void *net_heap_take_zeroed(size_t count, size_t bytes);
 void net_heap_give(void *memory);
+bool net_heap_scarce(void);
 #define MEMP_NUM_TCP_PCB         18000 /* an app's connections, those it refuses, those closing */
 #define MEMP_NUM_TCP_PCB_LISTEN  128
 #define MEMP_NUM_UDP_PCB         1024
@@ -63,7 +65,11 @@ void net_heap_give(void *memory);
 #define TCP_SNDLOWAT                    32768
 #define TCP_OVERSIZE                    TCP_MSS
 #define TCP_QUEUE_OOSEQ                 1
-#define TCP_OOSEQ_MAX_PBUFS             32
+/* A window, or where memory is short only the next few: what it holds is not sent again, else. */
+#define TCP_OOSEQ_PBUFS_LIMIT(pcb)      ((u16_t)(net_heap_scarce() ? 4 : 1 + TCP_WND / TCP_MSS))
+/* So that a peer repeats only what is lost, and measures its round trips meanwhile: without, and
+ * without timestamps, each loss of a series doubles its time-out, to minutes (RFC 6298, 5.5). */
+#define LWIP_TCP_SACK_OUT               1
 #define LWIP_TCP_CALC_INITIAL_CWND(mss) ((tcpwnd_size_t)(10u * (mss))) /* RFC 6928 */
 #define TCP_LISTEN_BACKLOG              1 /* connections half open, per port, at most 255 */
 #define TCP_SYN_RCVD_TIMEOUT            2000

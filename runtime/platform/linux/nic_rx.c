@@ -19,11 +19,12 @@ _Static_assert(TPACKET2_HDRLEN + 32 + PACKET_HEADER_BYTES + NIC_FRAME_BYTES_MAX 
                "a frame fits a slot");
 _Static_assert(PACKET_FRAME_OFFSET + NIC_FRAME_BYTES_MAX <= PACKET_BUFFER_BYTES, "and a buffer");
 _Static_assert(PACKET_FRAME_OFFSET >= NIC_TX_HEADROOM, "a receive buffer has headroom");
-_Static_assert((PACKET_RX_SIZE & (PACKET_RX_SIZE - 1)) == 0, "the ring's size is a power of two");
+_Static_assert((PACKET_RX_SLOTS & (PACKET_RX_SLOTS - 1)) == 0, "the ring's size is a power of two");
+_Static_assert(PACKET_RX_SIZE <= PACKET_RX_SLOTS, "what is seen lies in the ring");
 
 static struct tpacket2_hdr *slot(const struct packet_rx *rx, uint32_t number) {
     return (struct tpacket2_hdr *)(void *)(rx->slots +
-                                           (number % PACKET_RX_SIZE) * PACKET_SLOT_BYTES);
+                                           (number % PACKET_RX_SLOTS) * PACKET_SLOT_BYTES);
 }
 
 static bool is_full(const struct tpacket2_hdr *header) {
@@ -66,7 +67,7 @@ uint32_t packet_rx_take(struct nic *nic, struct nic_rx_frame *frames, uint32_t n
         }
         rx->losing |= (header->tp_status & TP_STATUS_LOSING) != 0;
         __atomic_store_n(&header->tp_status, TP_STATUS_KERNEL, __ATOMIC_RELEASE);
-        rx->at = (rx->at + 1) % PACKET_RX_SIZE;
+        rx->at = (rx->at + 1) % PACKET_RX_SLOTS;
         rx->seen--;
     }
     return count;
@@ -94,13 +95,13 @@ const char *packet_rx_open(struct packet *p) {
     struct packet_rx *rx = &p->rx;
     struct tpacket_req ring = {
         .tp_block_size = BLOCK_BYTES,
-        .tp_block_nr = PACKET_RX_SIZE * PACKET_SLOT_BYTES / BLOCK_BYTES,
+        .tp_block_nr = PACKET_RX_SLOTS * PACKET_SLOT_BYTES / BLOCK_BYTES,
         .tp_frame_size = PACKET_SLOT_BYTES,
-        .tp_frame_nr = PACKET_RX_SIZE,
+        .tp_frame_nr = PACKET_RX_SLOTS,
     };
     if (setsockopt(p->fd, SOL_PACKET, PACKET_RX_RING, &ring, sizeof ring) != 0)
         return "the kernel grants no receive ring";
-    rx->slots = mmap(NULL, (size_t)PACKET_RX_SIZE * PACKET_SLOT_BYTES, PROT_READ | PROT_WRITE,
+    rx->slots = mmap(NULL, (size_t)PACKET_RX_SLOTS * PACKET_SLOT_BYTES, PROT_READ | PROT_WRITE,
                      MAP_SHARED | MAP_POPULATE, p->fd, 0);
     if (rx->slots == MAP_FAILED)
         return "the receive ring cannot be mapped";

@@ -4,8 +4,9 @@
  *
  * Receive: a ring of slots that the kernel fills in order and the socket's owner empties in order
  * (TPACKET_V2). Since a slot not given back stops the kernel when it comes round to it, no slot is
- * lent: rx_take copies a frame into a buffer, of which there are twice as many as slots and which
- * come back in any order.
+ * lent: rx_take copies a frame into a buffer; those come back in any order. There are more slots than
+ * the app takes notice of at a time (RX_SIZE): a process is not always on a core, and what comes from
+ * a thousand peers meanwhile is not lost.
  * Transmit: frames wait in an array of messages until the kick, which is one sendmmsg(2); the
  * kernel copies them, so that they can be reaped right after it.
  *
@@ -22,7 +23,8 @@
 #include <stddef.h>
 #include <sys/socket.h>
 
-#define PACKET_RX_SIZE      512u /* slots */
+#define PACKET_RX_SLOTS     4096u
+#define PACKET_RX_SIZE      512u
 #define PACKET_RX_BUFFERS   (2u * PACKET_RX_SIZE)
 #define PACKET_SLOT_BYTES   2048u
 #define PACKET_BUFFER_BYTES 2048u
