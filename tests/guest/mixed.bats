@@ -29,5 +29,4 @@ mixed_memory() { mixed_value "$1" used_bytes; } # of what the control port says
     mixed_alone
     kill -0 "$qemu_pid"
     [ "$(wc -l <"$console")" -eq "$lines" ] # it had nothing more to say
-    guest_stop
 }

@@ -3,6 +3,7 @@
  * windows, ends and resets.
  */
 #include "lwip/def.h"
+#include "lwip/opt.h"
 #include "runtime/net/pool.h"
 #include "runtime/platform/platform.h"
 #include "tests/memory/posix/program.h"
@@ -283,6 +284,42 @@ static void out_of_order(const void *in, void *out) {
     WORLD_CHECK(world_counters().rx_dropped == 0);
 }
 
+/* All packet memory that may be is taken by what waits for peers that do not read; what they send
+ * comes in. */
+static void room_to_receive(const void *in, void *out) {
+    enum { ROUNDS = 4, EACH_SENDS = 20000 };
+    static struct talk talks[STREAMS];
+    struct world_settings s = world_plain(6);
+    int fds[STREAMS];
+    size_t written = 0;
+    long n;
+    (void)in;
+    (void)out;
+    s.server_nic.rx_size = 32;
+    program_start(s);
+    listener = program_listen(PORT, SOCK_NONBLOCK);
+    for (unsigned i = 0; i < STREAMS; i++) {
+        fds[i] = program_accept(listener, &talks[i], PORT);
+        client_reads(talks[i].stream, false);
+    }
+    for (unsigned round = 0; round < ROUNDS; round++) { /* until their windows are full, too */
+        for (unsigned i = 0; i < STREAMS; i++)
+            while ((n = p_write(fds[i], buffer, sizeof buffer)) > 0)
+                written += (size_t)n;
+        program_run_us(SECOND_US / 10);
+    }
+    WORLD_CHECK(written < (size_t)STREAMS * (TCP_SND_BUF + TCP_WND)); /* memory was the limit */
+    for (unsigned i = 0; i < STREAMS; i++)
+        WORLD_CHECK(client_send(talks[i].stream, buffer, EACH_SENDS) == EACH_SENDS);
+    program_run_us(SECOND_US);
+    WORLD_CHECK(world_counters().rx_dropped == 0);
+    for (unsigned i = 0; i < STREAMS; i++)
+        for (size_t got = 0; got < EACH_SENDS; got += (size_t)n) {
+            n = p_read(fds[i], buffer, sizeof buffer);
+            WORLD_CHECK(n > 0);
+        }
+}
+
 /* ---- ends ---- */
 
 static void peer_ends(const void *in, void *out) {
@@ -429,6 +466,7 @@ static void test_full(void **state) {
     }
     alone(memory_short, NULL);
     alone(out_of_order, NULL);
+    alone(room_to_receive, NULL);
 }
 
 static void test_ends(void **state) {
