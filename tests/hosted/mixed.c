@@ -7,9 +7,9 @@
  *         [--deletes RATIO] [--requests-per-connection N] [--pipeline N] [--core N] [--may-evict]
  *         [--timeout S]
  *
- * memcached must be started with -I 2m for values of 1 MiB. Prints one line of counts, errors by kind (workloads/load/load.h) at its end. Exit status:
- * 0, 1 if anything was wrong (without --may-evict a refusal for want of memory is, too), 2 if the
- * load could not be started.
+ * memcached must be started with -I 2m for values of 1 MiB. Prints one line of counts, errors by
+ * kind (workloads/load/load.h) at its end. Exit status: 0, 1 if anything was wrong (without
+ * --may-evict a refusal for want of memory is, too), 2 if the load could not be started.
  */
 #include "workloads/load/load.h"
 #include <arpa/inet.h>

@@ -150,8 +150,8 @@ static void lent(void) {
     require(errors() == 2, "a buffer given back twice, and one that is none");
 }
 
-/* What finds the ring full is lost and counted, and the rest goes on: no more of it is seen at a time
- * than the NIC says. */
+/* What finds the ring full is lost and counted, and the rest goes on: no more of it is seen at a
+ * time than the NIC says. */
 static void overflow(void) {
     uint32_t buffers[BUFFERS], part = nic->rx_size;
     for (uint32_t i = 0; i < SLOTS; i += part) {

@@ -1,7 +1,8 @@
 /*
  * Selective acknowledgements (RFC 2018), seen from the wire: without them a peer that loses several
  * segments learns of one a round trip, and if it has no timestamps either, it doubles its time-out
- * with each retransmission that is lost (RFC 6298, 5.5). The peer here is frames of this test's own.
+ * with each retransmission that is lost (RFC 6298, 5.5). The peer here is frames of this test's
+ * own.
  */
 #include "lwip/inet_chksum.h"
 #include "lwip/prot/etharp.h"

@@ -106,17 +106,17 @@ struct load_result {
     bool done;          /* the client ran to its end, and some reply came */
     char error[LOAD_ERROR_BYTES]; /* why not, or empty */
     /* What arrived in the recorded time; the latency is of those also sent in it. */
-    uint64_t replies;      /* whole and good: status 200; what a get, set or delete should say */
-    uint64_t refused;      /* status 503; memcached: out of memory */
-    uint64_t errors;       /* other statuses, malformed replies, resets, failed connects, no
-                              reply for timeout_seconds; the connection is then reopened after
-                              1 to 128 ms, and each request under way on it is one error */
+    uint64_t replies; /* whole and good: status 200; what a get, set or delete should say */
+    uint64_t refused; /* status 503; memcached: out of memory */
+    uint64_t errors;  /* other statuses, malformed replies, resets, failed connects, no
+                         reply for timeout_seconds; the connection is then reopened after
+                         1 to 128 ms, and each request under way on it is one error */
     uint64_t errors_by_kind[LOAD_ERRORS]; /* LOAD_CLIENT_NOM: what errors is the sum of */
-    uint64_t misses;       /* of the replies: gets of keys that were evicted (may_evict) */
-    uint64_t reply_bytes;  /* of replies, headers included: what users pay for */
-    double seconds;        /* really measured */
-    double throughput_ops; /* replies / seconds */
-    double client_cpu_seconds;         /* of the client, while recording */
+    uint64_t misses;           /* of the replies: gets of keys that were evicted (may_evict) */
+    uint64_t reply_bytes;      /* of replies, headers included: what users pay for */
+    double seconds;            /* really measured */
+    double throughput_ops;     /* replies / seconds */
+    double client_cpu_seconds; /* of the client, while recording */
     double latency_mean_us, jitter_us; /* as the client itself reports them */
     double latency_p50_us, latency_p90_us, latency_p99_us, latency_p999_us;
     bool has_histogram; /* wrk gives none */

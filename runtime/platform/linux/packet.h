@@ -4,11 +4,11 @@
  *
  * Receive: a ring of slots that the kernel fills in order and the socket's owner empties in order
  * (TPACKET_V2). Since a slot not given back stops the kernel when it comes round to it, no slot is
- * lent: rx_take copies a frame into a buffer; those come back in any order. There are more slots than
- * the app takes notice of at a time (RX_SIZE): a process is not always on a core, and what comes from
- * a thousand peers meanwhile is not lost.
- * Transmit: frames wait in an array of messages until the kick, which is one sendmmsg(2); the
- * kernel copies them, so that they can be reaped right after it.
+ * lent: rx_take copies a frame into a buffer; those come back in any order. There are more slots
+ * than the app takes notice of at a time (RX_SIZE): a process is not always on a core, and what
+ * comes from a thousand peers meanwhile is not lost. Transmit: frames wait in an array of messages
+ * until the kick, which is one sendmmsg(2); the kernel copies them, so that they can be reaped
+ * right after it.
  *
  *   reaped <= sent <= kicked <= placed <= reaped + TX_SIZE    (counts of frames)
  *
