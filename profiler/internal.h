@@ -169,7 +169,7 @@ struct profiler_qemu {
     uint32_t nics;
     struct profiler_nic {
         int tap_fd;                     /* -1: user network */
-        char port[16];                  /* the abstract socket of who polls its rings, and then that
+        char port[24];                  /* the abstract socket of who polls its rings, and then that
                                            has the tap; "": QEMU moves the frames */
         int service_port, control_port; /* of 127.0.0.1, with user network; 0: none, and then the
                                            guest reaches this machine's loopback on it */
