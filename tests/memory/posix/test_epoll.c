@@ -153,6 +153,31 @@ static void few_at_a_time(const void *in, void *out) {
         WORLD_CHECK(seen[i] == 3);
 }
 
+/* What was reported and is ready still is reported again at once, without a look at the network, a
+ * few times: whoever takes one connection a call is not held up by each. Then others have their
+ * turn. */
+static void ready_still(const void *in, void *out) {
+    enum { AT_ONCE = 8, CALLS_MAX = 10000 };
+    struct epoll_event e[2];
+    long n = 1;
+    (void)in;
+    (void)out;
+    start(2, 0);
+    WORLD_CHECK(p_epoll_add(epoll, fds[0], EPOLLIN) == 0);
+    WORLD_CHECK(p_epoll_add(epoll, fds[1], EPOLLIN) == 0);
+    say(0, "a");
+    WORLD_CHECK(p_event(epoll, fds[0], 0) == EPOLLIN);
+    talk_say(&talks[1], "b", 1);
+    uint64_t arrived = world.link.counters.arrived;
+    for (int i = 0; i < AT_ONCE; i++)
+        WORLD_CHECK(p_event(epoll, fds[0], 0) == EPOLLIN);
+    WORLD_CHECK(world.link.counters.arrived == arrived);
+    for (int calls = 0; n < 2; calls++) {
+        n = posix_sys_epoll_pwait(epoll, (long)e, 2, 0, 0, 8);
+        WORLD_CHECK(n > 0 && calls < CALLS_MAX);
+    }
+}
+
 /* ---- the answers to a batch ---- */
 
 /* All that came together is answered together: one kick, though epoll_wait gave it in parts. */
@@ -276,6 +301,7 @@ static void test_refusals(void **state) {
 static void test_few_at_a_time(void **state) {
     (void)state;
     alone(few_at_a_time, NULL);
+    alone(ready_still, NULL);
 }
 
 static void test_answers(void **state) {
