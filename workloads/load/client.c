@@ -22,7 +22,6 @@
 #define CONNECT_STEP_MIN_NS 20000u
 #define CONNECT_STEP_MAX_NS 1000000u
 #define SPARE_FILES         16u
-#define PART_NS             2000000000u
 
 /* Errors of set-up and the reason why a run is worth nothing; the first one stays. */
 static void set_error(struct client *client, const char *what, const char *why) {
@@ -240,11 +239,13 @@ static void loop(struct client *client) {
     set_result(client, all ? client->finished_last_ns : least(now_ns, client->end_ns), cpu);
 }
 
-/* Says good-bye and takes what still comes, for a while: a socket that is closed with bytes unread
- * resets its connection, once, and if that is lost the server keeps the connection. */
+/* Says good-bye and takes what still comes, until nothing did for timeout_seconds: a socket that is
+ * closed with bytes unread resets its connection, once, and if that is lost the server keeps the
+ * connection. */
 static void part(struct client *client) {
     struct epoll_event events[EVENTS];
-    const uint64_t end_ns = client_clock_ns() + PART_NS;
+    const uint64_t timeout_ns = (uint64_t)(client->config->timeout_seconds * 1e9);
+    uint64_t end_ns = client_clock_ns() + timeout_ns;
     uint32_t open = 0;
     for (uint32_t i = 0; i < client->config->connections; i++) {
         struct connection *c = &client->connections[i];
@@ -257,6 +258,7 @@ static void part(struct client *client) {
     }
     for (uint64_t now_ns; open > 0 && (now_ns = client_clock_ns()) < end_ns;) {
         int n = epoll_wait(client->epoll, events, EVENTS, milliseconds_until(end_ns, now_ns));
+        end_ns = n > 0 ? now_ns + timeout_ns : end_ns;
         for (int i = 0; i < n; i++) {
             struct connection *c = events[i].data.ptr;
             ssize_t got;
