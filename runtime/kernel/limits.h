@@ -55,9 +55,9 @@
 
 /* Time on a core that several contexts share, and for its notices (spec K10). */
 #define NK_CORES_MAX   8
-#define NK_SLICE_US    10000 /* of a context, while others are ready */
-#define NK_CUT_US      2000  /* to answer NOM_EVENT_PREEMPT in */
-#define NK_LEND_PAUSES 16    /* that the lock stays free where it is lent (core.h) */
+#define NK_SLICE_US    10000            /* of a context, while others are ready */
+#define NK_CUT_US      2000             /* to answer NOM_EVENT_PREEMPT in */
+#define NK_LEND_PAUSES 16               /* that the lock stays free where it is lent (core.h) */
 #define NK_WAIT_NS_MAX 1000000000000000 /* longer waits are for ever: 11 days */
 
 /* Boot information and files. */

@@ -155,7 +155,7 @@ static void test_settings_refused(void **state) {
     trial_fails("no such network for a process: tap (veth)");
     install("serve", "nom");
     snprintf(settings.network, sizeof settings.network, "veth");
-    trial_fails("no such network for a guest: veth (tap or user)");
+    trial_fails("no such network for a guest: veth (tap, polled or user)");
     snprintf(settings.target, sizeof settings.target, "xen");
     trial_fails("no such floor: xen");
 }

@@ -55,7 +55,8 @@ static void spin(struct nom_context *context, const char *byte, uint64_t ms, boo
     if (deaf)
         __atomic_store_n(&context->upcall_entry, 0, __ATOMIC_SEQ_CST);
     registers_fill(&in, (uint8_t)strtoul(byte, NULL, 0));
-    while (time_us < ms * 1000 || (cores_are_shared() && left(context) < ENOUGH && time_us < LONG_US)) {
+    while (time_us < ms * 1000 ||
+           (cores_are_shared() && left(context) < ENOUGH && time_us < LONG_US)) {
         time_us = plat_now_us() - begin;
         memset(&out, 0, sizeof out);
         registers_hold(&in, &out, 300000);
@@ -64,8 +65,8 @@ static void spin(struct nom_context *context, const char *byte, uint64_t ms, boo
     }
     plat_log("%s %s: rounds %s, preempted %s, answers %s, registers of %u bytes broken %llu times",
              deaf ? "deaf" : "spin", byte, rounds > OFTEN ? "many" : "few",
-             left(context) >= OFTEN ? "often" : "hardly",
-             preemptions > 0 ? "some" : "none", (unsigned)upcall_vectors, (unsigned long long)broken);
+             left(context) >= OFTEN ? "often" : "hardly", preemptions > 0 ? "some" : "none",
+             (unsigned)upcall_vectors, (unsigned long long)broken);
 }
 
 _Noreturn static uint64_t ignore(struct nom_context *context, uint64_t events) {
