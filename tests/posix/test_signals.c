@@ -264,10 +264,12 @@ static void the_default_action_ends_the_program(void **state) {
     char said[1000];
     int status = world_child(ends_by_term, said, sizeof said);
     assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 63);
-    assert_string_equal(said, "no newline\ntest: ended by signal 15 (SIGTERM)\n");
+    assert_string_equal(said, "no newline\ntest: ended by signal 15 (SIGTERM)\n"
+                              "test: exit status 143, told as 63\n");
     status = world_child(ends_by_abort, said, sizeof said);
     assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 63);
-    assert_string_equal(said, "test: ended by signal 6 (SIGABRT)\n");
+    assert_string_equal(said, "test: ended by signal 6 (SIGABRT)\n"
+                              "test: exit status 134, told as 63\n");
 }
 
 static void missing_calls_are_named(void **state) {
