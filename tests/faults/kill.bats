@@ -103,10 +103,9 @@ namespaces() { readlink /proc/[0-9]*/ns/net 2>/dev/null | sort -u; }
     sweep_start
     until_trials "= 'ok'" 1
     kill -9 "$(one_of_ours qemu-system)"
-    until_trials "= 'failed'" 1
+    until_trials "= 'failed' AND error LIKE 'QEMU was killed by signal 9%'" 1 # others a busy machine may starve
     good=$(trials "= 'ok'")
     until_trials "= 'ok'" "$((good + 1))"
-    [[ $(sqlite3 "$db" "SELECT error FROM trial WHERE status = 'failed'") == "QEMU was killed by signal 9"* ]]
     kill -INT "$sweep_pid"
     status=0
     wait "$sweep_pid" || status=$?

@@ -13,6 +13,7 @@
  * same state.
  */
 #include "lwip/etharp.h"
+#include "lwip/ip4_frag.h"
 #include "lwip/priv/tcp_priv.h"
 #include "runtime/net/control_port.h"
 #include "runtime/net/net.h"
@@ -346,6 +347,8 @@ static void end(void) {
         tcp_abort(tcp_active_pcbs);
     while (tcp_tw_pcbs)
         tcp_abort(tcp_tw_pcbs);
+    for (unsigned i = 0; i <= IP_REASS_MAXAGE; i++) /* fragments that the rest of never comes */
+        ip_reass_tmr();
     etharp_cleanup_netif(netif_default);
     answers_arp = false;
     while (ms_passed % 1000 != 0 || memory_nic_holds(memory_nic()) || memory_nic()->descriptors)
