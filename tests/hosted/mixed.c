@@ -7,8 +7,9 @@
  *         [--deletes RATIO] [--requests-per-connection N] [--pipeline N] [--core N] [--may-evict]
  *         [--timeout S]
  *
- * memcached must be started with -I 2m for values of 1 MiB. Prints one line of counts, errors by
- * kind (workloads/load/load.h) at its end. Exit status: 0, 1 if anything was wrong (without
+ * memcached must be started with -I 2m for values of 1 MiB. Prints a line of counts, errors by
+ * kind (workloads/load/load.h) at its end, and what the first bad reply was. Exit status: 0, 1 if
+ * anything was wrong (without
  * --may-evict a refusal for want of memory is, too), 2 if the load could not be started.
  */
 #include "workloads/load/load.h"
@@ -164,6 +165,9 @@ int main(int argc, char **argv) {
            (unsigned long long)r->errors_by_kind[LOAD_ERROR_SOCKET],
            (unsigned long long)r->errors_by_kind[LOAD_ERROR_CLOSED],
            (unsigned long long)r->errors_by_kind[LOAD_ERROR_REPLY]);
+    if (r->bad_reply[0] != '\0') {
+        printf("the first bad reply: %s\n", r->bad_reply);
+    }
     if (!r->done) {
         fprintf(stderr, "mixed: %s\n", r->error);
     }

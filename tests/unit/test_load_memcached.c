@@ -77,6 +77,7 @@ static void every_reply_is_counted_once(void **state) {
         assert_string_equal(result.error, "");
         assert_int_equal(result.replies, 3001);
         assert_int_equal(result.errors + result.refused + result.misses, 0);
+        assert_string_equal(result.bad_reply, "");
         assert_int_equal(served, 3001 + KEYS);
         assert_int_equal(accepted, 3);
         assert_int_equal(result.latency.count, 3001);
@@ -176,6 +177,8 @@ static void bad_replies_are_errors(void **state) {
             assert_int_equal(result.refused, 0);
             /* Behind a surplus byte, the next reply is what is malformed. */
             assert_int_equal(result.replies + result.errors, 30);
+            assert_int_equal(result.bad_reply[0] != '\0',
+                             result.errors_by_kind[LOAD_ERROR_REPLY] > 0);
             assert_true(tricks[i] == TRICK_SURPLUS ? result.errors > 0 : result.errors == 30);
             assert_true(accepted > 3);
         }
@@ -192,6 +195,8 @@ static void misses_are_errors_unless_keys_may_be_evicted(void **state) {
         bool one = config.pipeline == 1;
         assert_true(one ? result.errors == server.gets : result.errors <= server.gets);
         assert_true(result.errors > 0);
+        assert_int_equal(result.errors_by_kind[LOAD_ERROR_REPLY], result.errors);
+        assert_non_null(strstr(result.bad_reply, "it was set, and is gone"));
         assert_int_equal(result.misses, 0);
         assert_int_equal(result.replies + result.errors, KEYS);
         assert_int_equal(accepted, 3); /* their connections are sound */

@@ -9,6 +9,7 @@
 #include "workloads/load/client.h"
 #include <errno.h>
 #include <netinet/tcp.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -26,11 +27,21 @@ static void close_socket(struct connection *c) {
     }
 }
 
+static void note_bad_reply(struct client *client, const char *why) {
+    char *first = client->result->bad_reply;
+    if (first[0] == '\0') {
+        snprintf(first, LOAD_ERROR_BYTES, "%s", why);
+    }
+}
+
 /* Each request under way is an error; so is a connect. */
 static void fail(struct client *client, struct connection *c, enum load_error kind,
                  const char *why) {
     uint64_t now_ns = client_clock_ns();
     client->kind = kind;
+    if (kind == LOAD_ERROR_REPLY) {
+        note_bad_reply(client, why);
+    }
     if (c->state == CONNECTION_CONNECTING) {
         client->kind = LOAD_ERROR_CONNECT;
         requests_count(client, c, NULL, LOAD_MORE, now_ns);
@@ -180,6 +191,7 @@ static bool take_reply(struct client *client, struct connection *c, enum load_ve
     requests_settle(client, c, verdict, now_ns);
     if (verdict == LOAD_LOST) {
         client->failure = client->shared.why;
+        note_bad_reply(client, client->shared.why);
     } else if (verdict == LOAD_BAD || verdict == LOAD_WRONG) {
         fail(client, c, LOAD_ERROR_REPLY, client->shared.why);
         return false;

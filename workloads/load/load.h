@@ -112,6 +112,7 @@ struct load_result {
                          reply for timeout_seconds; the connection is then reopened after
                          1 to 128 ms, and each request under way on it is one error */
     uint64_t errors_by_kind[LOAD_ERRORS]; /* LOAD_CLIENT_NOM: what errors is the sum of */
+    char bad_reply[LOAD_ERROR_BYTES];     /* the first of LOAD_ERROR_REPLY, in words, or empty */
     uint64_t misses;           /* of the replies: gets of keys that were evicted (may_evict) */
     uint64_t reply_bytes;      /* of replies, headers included: what users pay for */
     double seconds;            /* really measured */
