@@ -22,7 +22,7 @@ mixed_memory() { mixed_value "$1" used_bytes; } # of what the control port says
 
 @test "mixed: memcached in a guest keeps all it is given, and no memory beyond" {
     local lines
-    guest_boot "memcached: ready" memcached --ip "$ip/24" --control-port 7700 -- -t 1 -m 1024 -I 2m -c 2048
+    guest_boot "memcached: ready" memcached --ip "$ip/24" --control-port 7700 -- -t 1 "${MIXED_MEMCACHED[@]}" -c 2048
     lines=$(wc -l <"$console")
     mixed_run --connections 1000
     mixed_steady

@@ -22,7 +22,7 @@ serve_memcached() {
     local turn
     # shellcheck disable=SC2046 # words
     $(entry) prlimit --cpu=$((MIXED_SECONDS * 2 + 300)) "$BUILD/lib/nom/hosted/memcached" \
-        --interface nom1 -- --ip "$ip/24" --control-port 7700 -- -u nobody -t 1 -m 1024 -I 2m "$@" \
+        --interface nom1 -- --ip "$ip/24" --control-port 7700 -- -u nobody -t 1 "${MIXED_MEMCACHED[@]}" "$@" \
         >"$log" 2>&1 </dev/null 3>&- &
     server_pid=$!
     for ((turn = 0; turn < 1000; turn++)); do
