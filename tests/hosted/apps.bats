@@ -106,13 +106,13 @@ memcached_well() {
     # There and back no machine is so fast that it would skip W.
     [ "$(jq '[.points[] | select(.delay_us == 500) | .latency_mean_us >= 250 and .throughput_ops <= 2000] | all' <<<"$output")" = true ]
     local rows=$((3 - starved))
-    gives "${prefix[@]}" "$place/bin/nomctl" table netpipe --db "$db" -o "$place/work/own.table"
+    gives "${prefix[@]}" "$place/bin/nomctl" table netpipe --db "$db" -o "$place/here/own.table"
     if command -v gnuplot >/dev/null; then
-        gives "${prefix[@]}" "$place/bin/nomctl" report netpipe --db "$db" -o "$place/work/report"
-        grep -q 'NetPIPE, messages of 256 bytes' "$place/work/report/index.html"
+        gives "${prefix[@]}" "$place/bin/nomctl" report netpipe --db "$db" -o "$place/here/report"
+        grep -q 'NetPIPE, messages of 256 bytes' "$place/here/report/index.html"
     fi
     run --separate-stderr "${prefix[@]}" "$place/bin/nomctl" run netpipe --on hosted --db "$db" \
-        --table "$place/work/own.table" --load single --seconds 1 --json
+        --table "$place/here/own.table" --load single --seconds 1 --json
     echo "$status $output $stderr"
     [ "$status" -eq 0 ]
     documented

@@ -3,7 +3,7 @@
 # installation would, where anyone may read and work; bats' own is closed to others. Beside
 # ../cli/lib.bash.
 #
-#   place_setup, place_end    in setup and teardown; the test works in $place/work, its database is $db
+#   place_setup, place_end    in setup and teardown; the test works in $place/here, its database is $db
 #   become root|nobody        $prefix then runs a command so; skips where that cannot be
 #   ours                      pids of what was started with $prefix
 #   none_of_ours              waits until there are none
@@ -13,12 +13,12 @@ place_setup() {
     cli_setup
     mark=nom-hosted-$$-$BATS_SUITE_TEST_NUMBER-$BATS_TEST_NUMBER
     place=$(mktemp -d /tmp/nom-hosted.XXXXXX)
-    mkdir "$place/tmp" "$place/home" "$place/work"
+    mkdir "$place/tmp" "$place/home" "$place/here"
     cp -rL "$BUILD/bin" "$BUILD/lib" "$place"
     chmod -R a+rX "$place"
-    chmod 1777 "$place/tmp" "$place/home" "$place/work"
-    cd "$place/work" || return
-    db=$place/work/nom.db
+    chmod 1777 "$place/tmp" "$place/home" "$place/here"
+    cd "$place/here" || return
+    db=$place/here/nom.db
     background=
 }
 
