@@ -7,8 +7,8 @@
  *                                --reset, no memory--> FREE
  */
 #include "runtime/net/control_port.h"
-#include "lwip/tcp.h"
 #include "runtime/net/net.h"
+#include "runtime/net/pcb.h"
 #include "runtime/platform/platform.h"
 #include <stdbool.h>
 
@@ -42,16 +42,7 @@ static err_t close_session(struct session *s) {
         tcp_recved(pcb, s->unread->tot_len); /* else lwIP answers the close with a reset */
     }
     detach(s);
-    tcp_arg(pcb, NULL);
-    tcp_recv(pcb, NULL);
-    tcp_sent(pcb, NULL);
-    tcp_err(pcb, NULL);
-    tcp_poll(pcb, NULL, 0);
-    if (tcp_close(pcb) != ERR_OK) {
-        tcp_abort(pcb);
-        return ERR_ABRT;
-    }
-    return ERR_OK;
+    return net_pcb_close(pcb);
 }
 
 /* Feeds what is unread, one request at a time, as long as a reply would fit. A session that is over
@@ -63,8 +54,7 @@ static void feed(struct session *s) {
         size_t used = 0, reply_bytes = 0;
         int status = control_input(s->control, served, s->unread->payload, s->unread->len, &used,
                                    reply, &reply_bytes);
-        tcp_recved(s->pcb, (u16_t)used);
-        s->unread = pbuf_free_header(s->unread, (u16_t)used);
+        net_pcb_used(s->pcb, &s->unread, used);
         if (reply_bytes > 0 && tcp_write(s->pcb, reply, (u16_t)reply_bytes, TCP_WRITE_FLAG_COPY)) {
             s->ending = true; /* a session short of one reply is of no more use */
         }
@@ -86,10 +76,8 @@ static err_t on_receive(void *argument, struct tcp_pcb *pcb, struct pbuf *p, err
     s->idle_polls = 0;
     if (p == NULL) {
         s->ended = true;
-    } else if (s->unread == NULL) {
-        s->unread = p;
-    } else {
-        pbuf_cat(s->unread, p);
+    } else if (!net_pcb_hold(&s->unread, p)) {
+        return ERR_MEM;
     }
     return serve(s);
 }
@@ -139,25 +127,10 @@ static err_t on_accept(void *argument, struct tcp_pcb *pcb, err_t error) {
             return ERR_OK;
         }
     }
-    tcp_abort(pcb);
-    return ERR_ABRT;
+    return net_pcb_abort(pcb);
 }
 
 int control_port_open(uint16_t port, const struct control_app *app) {
-    struct tcp_pcb *pcb = tcp_new();
-    if (pcb == NULL) {
-        return -1;
-    }
-    if (tcp_bind(pcb, IP_ADDR_ANY, port) != ERR_OK) {
-        tcp_close(pcb);
-        return -1;
-    }
-    struct tcp_pcb *listening = tcp_listen(pcb);
-    if (listening == NULL) {
-        tcp_close(pcb);
-        return -1;
-    }
     served = app;
-    tcp_accept(listening, on_accept);
-    return 0;
+    return net_pcb_listen(port, on_accept);
 }

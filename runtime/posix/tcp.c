@@ -5,7 +5,7 @@
 #include "runtime/posix/tcp.h"
 #include "lwip/priv/tcp_priv.h"
 #include "runtime/net/net.h"
-#include "runtime/net/park.h"
+#include "runtime/net/pcb.h"
 #include "runtime/net/pool.h"
 #include "runtime/platform/platform.h"
 #include <errno.h>
@@ -114,11 +114,7 @@ void posix_stream_adopt(struct posix_stream *s, struct tcp_pcb *pcb) {
 
 struct tcp_pcb *posix_stream_release(struct posix_stream *s) {
     struct tcp_pcb *pcb = s->pcb;
-    net_unpark(pcb);
-    tcp_arg(pcb, NULL);
-    tcp_recv(pcb, NULL);
-    tcp_sent(pcb, NULL);
-    tcp_err(pcb, NULL);
+    net_pcb_detach(pcb);
     over(s, 0);
     return pcb;
 }

@@ -10,6 +10,7 @@
  * stay the connection's until all of it was acknowledged or the connection is aborted.
  */
 #include "workloads/netpipe/connection.h"
+#include "runtime/net/pcb.h"
 #include "runtime/platform/platform.h"
 #include <lwip/ip4_addr.h>
 #include <stdarg.h>
@@ -17,8 +18,6 @@
 
 /* A message up to so many bytes is copied, to lie in one piece with its headers. */
 #define COPY_BYTES_MAX 1460u
-/* Received pieces that may wait: with more the stack keeps them, and then drops them. */
-#define HELD_PBUFS_MAX 64u
 #define LOOK_TURNS     2u /* of the stack's coarse timer */
 #define LOOKS_PER_S    (1000u / (LOOK_TURNS * 2 * TCP_TMR_INTERVAL))
 
@@ -56,15 +55,9 @@ void np_connection_limits(const struct np_settings *s, uint32_t connections, uin
 
 /* ---- the end ---- */
 
-/* Takes the slot from its pcb, which may be gone already (NULL). */
-static void release(struct np_connection *c) {
-    if (c->pcb) {
-        tcp_arg(c->pcb, NULL);
-        tcp_recv(c->pcb, NULL);
-        tcp_sent(c->pcb, NULL);
-        tcp_err(c->pcb, NULL);
-        tcp_poll(c->pcb, NULL, 0);
-    }
+/* Frees the slot. The pcb is to be ended, unless the stack has let go of it. */
+static struct tcp_pcb *release(struct np_connection *c) {
+    struct tcp_pcb *pcb = c->pcb;
     np_end(&c->run);
     if (c->held)
         pbuf_free(c->held);
@@ -73,19 +66,7 @@ static void release(struct np_connection *c) {
     c->held = NULL;
     c->pcb = NULL;
     counters.connections_open--;
-}
-
-/* ERR_ABRT if the pcb had to be aborted, which a callback must return. A FIN that came with the
- * last bytes has to be acknowledged like them, or the stack resets the connection. */
-static err_t end_well(struct np_connection *c) {
-    struct tcp_pcb *pcb = c->pcb;
-    release(c);
-    if (pcb->state == CLOSE_WAIT)
-        tcp_recved(pcb, 1);
-    if (tcp_close(pcb) == ERR_OK)
-        return ERR_OK;
-    tcp_abort(pcb);
-    return ERR_ABRT;
+    return pcb;
 }
 
 static void let_go(struct np_connection *c, const char *format, ...)
@@ -100,31 +81,15 @@ static void let_go(struct np_connection *c, const char *format, ...) {
     plat_log("netpipe: a client was let go %s: %s", state, why);
 }
 
-static err_t end_badly(struct np_connection *c) {
-    struct tcp_pcb *pcb = c->pcb;
-    release(c);
-    tcp_abort(pcb);
-    return ERR_ABRT;
-}
-
 /* ---- bytes ---- */
 
 static void feed(struct np_connection *c) {
     while (c->held) {
-        struct pbuf *p = c->held;
-        size_t left = p->len - c->held_used;
-        size_t used = np_input(&c->run, (unsigned char *)p->payload + c->held_used, left);
-        tcp_recved(c->pcb, (u16_t)used);
+        size_t left = c->held->len, used = np_input(&c->run, c->held->payload, left);
+        net_pcb_used(c->pcb, &c->held, used);
         c->heard_bytes += used;
-        if (used < left) {
-            c->held_used += (uint16_t)used;
+        if (used < left)
             return;
-        }
-        c->held = p->next;
-        c->held_used = 0;
-        if (p->next)
-            pbuf_ref(p->next);
-        pbuf_free(p);
     }
 }
 
@@ -169,37 +134,28 @@ static void advance(struct np_connection *c) {
 static err_t conclude(struct np_connection *c) {
     if (c->run.state == NP_WRONG) {
         let_go(c, "%s", c->run.why);
-        return end_badly(c);
+        return net_pcb_abort(release(c));
     }
     if (c->run.state == NP_OVER && !has_output(c))
-        return end_well(c);
+        return net_pcb_close(release(c));
     if (!c->client_ended || c->run.state == NP_OVER)
         return ERR_OK;
     let_go(c, "it went away");
-    return end_badly(c);
+    return net_pcb_abort(release(c));
 }
 
 /* ---- the stack's callbacks ---- */
 
 static err_t on_recv(void *arg, struct tcp_pcb *pcb, struct pbuf *p, err_t err) {
     struct np_connection *c = arg;
+    (void)pcb;
+    (void)err;
     if (!p) {
         c->client_ended = true;
         return conclude(c);
     }
-    if (err != ERR_OK) {
-        tcp_recved(pcb, p->tot_len);
-        pbuf_free(p);
-        return ERR_OK;
-    }
-    if (c->held) {
-        if (pbuf_clen(c->held) >= HELD_PBUFS_MAX)
-            return ERR_MEM;
-        pbuf_cat(c->held, p);
-    } else {
-        c->held = p;
-        c->held_used = 0;
-    }
+    if (!net_pcb_hold(&c->held, p))
+        return ERR_MEM;
     advance(c);
     return conclude(c);
 }
@@ -217,7 +173,6 @@ static err_t on_sent(void *arg, struct tcp_pcb *pcb, u16_t bytes) {
 static void on_error(void *arg, err_t err) {
     struct np_connection *c = arg;
     let_go(c, err == ERR_RST ? "it reset the connection" : "it no longer answers");
-    c->pcb = NULL;
     release(c);
 }
 
@@ -231,7 +186,7 @@ static err_t on_poll(void *arg, struct tcp_pcb *pcb) {
     if (c->silent_looks < NP_SILENT_S * LOOKS_PER_S)
         return conclude(c);
     let_go(c, "nothing for %u s: has NPtcp the same -l, -p and -2 as this?", NP_SILENT_S);
-    return end_badly(c);
+    return net_pcb_abort(release(c));
 }
 
 bool np_connection_open(struct tcp_pcb *pcb) {
@@ -257,7 +212,7 @@ void np_connection_end_all(const char *why) {
         if (!c->pcb)
             continue;
         let_go(c, "%s", why);
-        end_badly(c);
+        net_pcb_abort(release(c));
     }
 }
 

@@ -8,8 +8,7 @@
 struct np_connection {
     struct tcp_pcb *pcb; /* NULL: the slot is free */
     struct np_run run;
-    struct pbuf *held;  /* received, not taken by np_input yet */
-    uint16_t held_used; /* bytes of its first pbuf that were taken */
+    struct pbuf *held; /* received, not taken by np_input yet */
     bool client_ended;
     uint32_t window;       /* of the load estimate, in which it was last active */
     uint64_t heard_bytes;  /* and acknowledged ones */

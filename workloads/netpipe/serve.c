@@ -1,6 +1,7 @@
 /* serve.h: the listener, and whom it turns away. */
 #include "workloads/netpipe/serve.h"
 #include "runtime/net/net.h"
+#include "runtime/net/pcb.h"
 #include "runtime/platform/platform.h"
 #include "workloads/netpipe/connection.h"
 #include <stdio.h>
@@ -19,21 +20,15 @@ static err_t on_accept(void *arg, struct tcp_pcb *pcb, err_t err) {
         refused++;
     else
         plat_log("netpipe: a client was turned away: no more connections than there are");
-    tcp_abort(pcb);
-    return ERR_ABRT;
+    return net_pcb_abort(pcb);
 }
 
 int np_open(uint16_t port, uint32_t connections, const struct np_settings *settings, char *why,
             size_t why_bytes) {
     size_t chunks = plat_memory_share() / NP_MEMORY_PARTS / sizeof(struct np_chunk);
-    struct tcp_pcb *listener, *pcb = tcp_new();
     np_connection_limits(settings, connections, (uint32_t)LWIP_MIN(chunks, UINT32_MAX));
-    if (pcb && tcp_bind(pcb, IP_ADDR_ANY, port) == ERR_OK && (listener = tcp_listen(pcb))) {
-        tcp_accept(listener, on_accept);
+    if (net_pcb_listen(port, on_accept) == 0)
         return 0;
-    }
-    if (pcb)
-        tcp_abort(pcb);
     snprintf(why, why_bytes, "cannot listen at port %u", port);
     return -1;
 }

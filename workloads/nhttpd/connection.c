@@ -19,17 +19,15 @@
  */
 #include "workloads/nhttpd/connection.h"
 #include "runtime/net/park.h"
+#include "runtime/net/pcb.h"
 #include "runtime/platform/platform.h"
 
-#define SWEEP_US       1000000u /* in which each slot is looked at once */
-#define TURNS_MAX      64u      /* of those in a line, each tick */
-/* Received pieces that wait because replies do; the stack is left with more, and then drops them,
- * so that no client hoards buffers with many small ones. A window of full ones is fewer. */
-#define HELD_PBUFS_MAX 64u
+#define SWEEP_US    1000000u /* in which each slot is looked at once */
+#define TURNS_MAX   64u      /* of those in a line, each tick */
 /* Both pools grow by so many at once: some 32 and 104 KiB. */
-#define PIECE_SLOTS    240u
-#define PIECE_WORKS    8u
-#define PIECES_MAX     ((SERVE_CONNECTIONS_MAX + PIECE_SLOTS - 1) / PIECE_SLOTS)
+#define PIECE_SLOTS 240u
+#define PIECE_WORKS 8u
+#define PIECES_MAX  ((SERVE_CONNECTIONS_MAX + PIECE_SLOTS - 1) / PIECE_SLOTS)
 
 static struct connection *pieces[PIECES_MAX], *first_free;
 static uint32_t slot_count, slots_max, sweep_at; /* slots that there are, and may be */
@@ -67,14 +65,9 @@ static void touch(struct connection *c) {
     }
 }
 
-/* Takes the slot from its pcb, which may be gone already (NULL). */
-static void release(struct connection *c) {
-    if (c->pcb) {
-        tcp_arg(c->pcb, NULL);
-        tcp_recv(c->pcb, NULL);
-        tcp_sent(c->pcb, NULL);
-        tcp_err(c->pcb, NULL);
-    }
+/* Frees the slot. The pcb is to be ended, unless the stack has let go of it. */
+static struct tcp_pcb *release(struct connection *c) {
+    struct tcp_pcb *pcb = c->pcb;
     http_end(&c->http);
     leave(c);
     if (c->held)
@@ -86,23 +79,11 @@ static void release(struct connection *c) {
     c->next = first_free;
     first_free = c;
     counters.connections_open--;
-}
-
-/* The stack resets a connection that is closed before all it received was acknowledged, and counts
- * a FIN that came with the last data as not so. */
-err_t connection_close_pcb(struct tcp_pcb *pcb) {
-    if (pcb->state == CLOSE_WAIT)
-        tcp_recved(pcb, 1);
-    if (tcp_close(pcb) == ERR_OK)
-        return ERR_OK;
-    tcp_abort(pcb);
-    return ERR_ABRT;
+    return pcb;
 }
 
 static err_t end(struct connection *c) {
-    struct tcp_pcb *pcb = c->pcb;
-    release(c);
-    return connection_close_pcb(pcb);
+    return net_pcb_close(release(c));
 }
 
 static bool is_full(const struct connection *c) {
@@ -185,23 +166,18 @@ static bool advance(struct connection *c) {
 
 static err_t on_recv(void *arg, struct tcp_pcb *pcb, struct pbuf *p, err_t err) {
     struct connection *c = arg;
+    (void)err;
     if (!p) {
         c->client_ended = true;
         return c->lingering || advance(c) ? end(c) : ERR_OK;
     }
-    if (err != ERR_OK || c->lingering) {
+    if (c->lingering) {
         tcp_recved(pcb, p->tot_len);
         pbuf_free(p);
         return ERR_OK;
     }
-    if (c->held) {
-        if (pbuf_clen(c->held) >= HELD_PBUFS_MAX)
-            return ERR_MEM;
-        pbuf_cat(c->held, p);
-    } else {
-        c->held = p;
-        c->held_used = 0;
-    }
+    if (!net_pcb_hold(&c->held, p))
+        return ERR_MEM;
     return !c->line && advance(c) ? end(c) : ERR_OK;
 }
 
@@ -222,9 +198,7 @@ static err_t on_sent(void *arg, struct tcp_pcb *pcb, u16_t bytes) {
 
 static void on_error(void *arg, err_t err) {
     (void)err;
-    struct connection *c = arg;
-    c->pcb = NULL;
-    release(c);
+    release(arg);
 }
 
 bool connection_open(struct tcp_pcb *pcb) {
@@ -277,14 +251,10 @@ static void age(struct connection *c) {
     uint32_t limit = c->lingering ? SERVE_LINGER_S : c->http.work ? SERVE_HOLD_S : SERVE_IDLE_S;
     if (++c->idle_s < limit)
         return;
-    struct tcp_pcb *pcb = c->pcb;
-    bool stuck = http_pending(&c->http) || c->held;
-    net_unpark(pcb);
-    release(c);
-    if (stuck)
-        tcp_abort(pcb);
+    if (http_pending(&c->http) || c->held)
+        net_pcb_abort(release(c));
     else
-        connection_close_pcb(pcb);
+        end(c);
 }
 
 void serve_tick(void) {

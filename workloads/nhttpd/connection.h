@@ -15,7 +15,6 @@ struct connection {
     struct connection *next, *before; /* among the free, or in its line */
     struct line *line;                /* NULL: it waits in none */
     struct pbuf *held;                /* received, not taken by http_input yet */
-    uint16_t held_used;               /* bytes of its first pbuf that were taken */
     uint16_t idle_s;
     bool client_ended;
     bool lingering;
@@ -27,9 +26,6 @@ struct connection {
 int connection_pool_open(uint32_t connections, struct http_site *site);
 /* Gives an accepted pcb a slot; false if there is none left. */
 bool connection_open(struct tcp_pcb *pcb);
-/* Closes a pcb that has no slot (any more); ERR_ABRT if it had to be aborted, which a callback
- * must return. */
-err_t connection_close_pcb(struct tcp_pcb *pcb);
 
 /* Feeds http.h what was received; true if all of it was taken. */
 bool connection_feed(struct connection *c);

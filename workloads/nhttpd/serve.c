@@ -4,6 +4,7 @@
  */
 #include "workloads/nhttpd/serve.h"
 #include "runtime/net/net.h"
+#include "runtime/net/pcb.h"
 #include "runtime/platform/platform.h"
 #include "workloads/nhttpd/connection.h"
 #include "workloads/nhttpd/http_parts.h"
@@ -21,15 +22,12 @@ static err_t beyond_recv(void *arg, struct tcp_pcb *pcb, struct pbuf *p, err_t e
         pbuf_free(p);
         (void)tcp_write(pcb, beyond.head, (u16_t)beyond.head_bytes, TCP_WRITE_FLAG_COPY);
     }
-    tcp_recv(pcb, NULL);
-    tcp_poll(pcb, NULL, 0);
-    return connection_close_pcb(pcb);
+    return net_pcb_close(pcb);
 }
 
 static err_t beyond_poll(void *arg, struct tcp_pcb *pcb) {
     (void)arg;
-    tcp_abort(pcb);
-    return ERR_ABRT;
+    return net_pcb_abort(pcb);
 }
 
 static err_t on_accept(void *arg, struct tcp_pcb *pcb, err_t err) {
@@ -52,19 +50,13 @@ uint32_t serve_room(uint32_t connections) {
 
 int serve_open(uint16_t port, uint32_t connections, struct http_site *site, char *why,
                size_t why_bytes) {
-    struct tcp_pcb *listener, *pcb;
     if (connection_pool_open(connections, site) != 0) {
         snprintf(why, why_bytes, "no memory for %u connections", connections);
         return -1;
     }
     http_reply_status(&beyond, &(struct http_request){0}, 503, true);
-    pcb = tcp_new();
-    if (pcb && tcp_bind(pcb, IP_ADDR_ANY, port) == ERR_OK && (listener = tcp_listen(pcb))) {
-        tcp_accept(listener, on_accept);
+    if (net_pcb_listen(port, on_accept) == 0)
         return 0;
-    }
-    if (pcb)
-        tcp_abort(pcb);
     snprintf(why, why_bytes, "cannot listen at port %u", port);
     return -1;
 }

@@ -3,6 +3,7 @@
  * lies; replies go out as far as the stack takes them. What the stack is given without a copy lies
  * in files, which never change.
  */
+#include "runtime/net/pcb.h"
 #include "workloads/nhttpd/connection.h"
 #include <string.h>
 
@@ -12,19 +13,10 @@
 
 bool connection_feed(struct connection *c) {
     while (c->held) {
-        struct pbuf *p = c->held;
-        size_t left = p->len - c->held_used;
-        size_t used = http_input(&c->http, (unsigned char *)p->payload + c->held_used, left);
-        tcp_recved(c->pcb, (u16_t)used);
-        if (used < left) {
-            c->held_used += (uint16_t)used;
+        size_t left = c->held->len, used = http_input(&c->http, c->held->payload, left);
+        net_pcb_used(c->pcb, &c->held, used);
+        if (used < left)
             return false;
-        }
-        c->held = p->next;
-        c->held_used = 0;
-        if (p->next)
-            pbuf_ref(p->next);
-        pbuf_free(p);
     }
     return true;
 }

@@ -7,8 +7,8 @@
  * settle comes from whichever is first: the reply's end, the connection's, or a time-out; pcb is
  * NULL from then on.
  */
-#include "lwip/tcp.h"
 #include "runtime/net/net.h"
+#include "runtime/net/pcb.h"
 #include "runtime/platform/platform.h"
 #include "runtime/priced/floor.h"
 #include "runtime/priced/http.h"
@@ -62,13 +62,7 @@ static err_t settle(void) {
     fetch.state = SETTLED;
     if (!pcb)
         return ERR_OK;
-    tcp_arg(pcb, NULL);
-    tcp_recv(pcb, NULL);
-    tcp_err(pcb, NULL);
-    if (fetch.reply.state == REPLY_DONE && tcp_close(pcb) == ERR_OK)
-        return ERR_OK;
-    tcp_abort(pcb);
-    return ERR_ABRT;
+    return fetch.reply.state == REPLY_DONE ? net_pcb_close(pcb) : net_pcb_abort(pcb);
 }
 
 static err_t on_receive(void *arg, struct tcp_pcb *pcb, struct pbuf *p, err_t err) {

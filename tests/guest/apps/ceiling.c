@@ -10,15 +10,12 @@
  * Keys are those of our load client: the last digits are the key's number. It serves port 80, as
  * the profiler expects of an app that it does not know. One binary for a guest, one hosted.
  */
-#include "lwip/tcp.h"
 #include "runtime/app/loop.h"
-#include "runtime/net/net.h"
 #include "runtime/platform/platform.h"
+#include "tests/guest/apps/server.h"
 #include <stdio.h>
 #include <string.h>
 
-#define APP           "ceiling"
-#define PORT          80
 #define KEYS          10000u
 #define KEY_BYTES     250u
 #define VALUE_BYTES   1024u
@@ -128,10 +125,8 @@ static void on_error(void *argument, err_t error) {
 }
 
 static err_t drop(struct connection *c, struct tcp_pcb *pcb) {
-    tcp_err(pcb, NULL);
     forget(c);
-    tcp_abort(pcb);
-    return ERR_ABRT;
+    return net_pcb_abort(pcb);
 }
 
 /* Where it lies, if no piece of a request waits; otherwise behind that. */
@@ -200,39 +195,21 @@ static void statistics(struct nom_statistics *out) {
     out->connections_total = opened;
 }
 
-static const struct app app = {.name = APP, .active = active, .statistics = statistics};
+static const struct app app = {.name = "ceiling", .active = active, .statistics = statistics};
 
-static bool serve(void) {
-    struct tcp_pcb *pcb = tcp_new(), *listener = NULL;
+int plat_main(int argc, char **argv) {
     for (uint32_t i = 0; i < CONNECTIONS; i++) {
         connections[i].next = free_connection;
         free_connection = &connections[i];
     }
     values = plat_reserve(KEYS * sizeof *values);
-    if (values && pcb && tcp_bind(pcb, IP_ADDR_ANY, PORT) == ERR_OK)
-        listener = tcp_listen(pcb);
-    if (listener)
-        tcp_accept(listener, on_accept);
-    return listener != NULL;
-}
-
-int plat_main(int argc, char **argv) {
-    struct app_options o;
-    char text[200] = "it has no memory or no port";
-    app_options_init(&o);
-    for (int i = 1; i < argc; i += 2) {
-        if (i + 1 == argc || app_option_set(&o, argv[i], argv[i + 1]) != APP_OPTION_TAKEN) {
-            plat_log(APP ": bad option %s (" APP_OPTION_NAMES ")", argv[i]);
-            return 2;
-        }
-    }
-    if (!o.address || app_open(&app, &o, text, sizeof text) != 0 || !serve() ||
-        app_open_control(text, sizeof text) != 0) {
-        plat_log(APP ": %s", o.address ? text : "--ip A.B.C.D/LEN is needed");
+    if (!values) {
+        plat_log("ceiling: no memory");
         return 1;
     }
-    app_describe(PORT, text, sizeof text);
-    plat_log(APP ": ready%s", text);
+    int status = server_open(&app, on_accept, argc, argv);
+    if (status)
+        return status;
     while (app_turn(UINT64_MAX)) {
     }
     return app_lost_nic() ? 1 : 0;

@@ -6,8 +6,8 @@
  *   port 99  sends the counters as one line of text, then closes
  *   port 90  keeps all it receives unread until the client closes: lent buffers stay out
  */
-#include "lwip/tcp.h"
 #include "runtime/net/net.h"
+#include "runtime/net/pcb.h"
 #include "runtime/platform/platform.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,15 +33,7 @@ static err_t finish(struct connection *c, struct tcp_pcb *pcb) {
         pbuf_free(c->held);
     *c = (struct connection){.next = free_connection};
     free_connection = c;
-    tcp_arg(pcb, NULL);
-    tcp_recv(pcb, NULL);
-    tcp_sent(pcb, NULL);
-    tcp_err(pcb, NULL);
-    tcp_poll(pcb, NULL, 0);
-    if (tcp_close(pcb) == ERR_OK)
-        return ERR_OK;
-    tcp_abort(pcb);
-    return ERR_ABRT;
+    return net_pcb_close(pcb);
 }
 
 static void on_error(void *argument, err_t error) {
@@ -222,12 +214,10 @@ static err_t counters_accept(void *argument, struct tcp_pcb *pcb, err_t error) {
 }
 
 static void serve(uint16_t port, tcp_accept_fn accept) {
-    struct tcp_pcb *pcb = tcp_new();
-    if (!pcb || tcp_bind(pcb, IP_ADDR_ANY, port) != ERR_OK || !(pcb = tcp_listen(pcb))) {
+    if (net_pcb_listen(port, accept) != 0) {
         plat_log("netecho: cannot listen on port %u", port);
         plat_exit(1);
     }
-    tcp_accept(pcb, accept);
 }
 
 int plat_main(int argc, char **argv) {

@@ -6,11 +6,11 @@
  *
  *   push --ip A.B.C.D/LEN --delay-us W --kick natural --control-port PORT
  */
-#include "lwip/tcp.h"
 #include "runtime/lib/adapt.h"
 #include "runtime/lib/market.h"
 #include "runtime/net/control_port.h"
 #include "runtime/net/net.h"
+#include "runtime/net/pcb.h"
 #include "runtime/platform/platform.h"
 #include <stdlib.h>
 #include <string.h>
@@ -53,8 +53,7 @@ static err_t on_receive(void *argument, struct tcp_pcb *pcb, struct pbuf *p, err
         return ERR_OK;
     }
     *(struct tcp_pcb **)argument = NULL;
-    tcp_abort(pcb);
-    return ERR_ABRT;
+    return net_pcb_abort(pcb);
 }
 
 static err_t on_accept(void *argument, struct tcp_pcb *pcb, err_t error) {
@@ -114,7 +113,6 @@ int plat_main(int argc, char **argv) {
     static const struct control_app control = {
         .adapt = &adapt, .apply = apply, .statistics = statistics};
     struct net_config config = {.delay_us = 0, .kick = NOM_KICK_NATURAL};
-    struct tcp_pcb *listener = NULL, *pcb;
     uint64_t push_tsc = 0, tick_tsc = 0;
     char why[200] = "--ip A.B.C.D/LEN is needed";
     if (net_parse_cidr(option(argc, argv, "--ip"), &config.address_be, &config.netmask_be) != 0 ||
@@ -124,16 +122,12 @@ int plat_main(int argc, char **argv) {
     }
     adapt_init(&adapt, APP, 0, NOM_KICK_NATURAL);
     market_init(&market, plat_prices());
-    pcb = tcp_new();
-    if (pcb && tcp_bind(pcb, IP_ADDR_ANY, PORT) == ERR_OK)
-        listener = tcp_listen(pcb);
-    if (!listener ||
+    if (net_pcb_listen(PORT, on_accept) != 0 ||
         control_port_open((uint16_t)strtoul(option(argc, argv, "--control-port"), NULL, 10),
                           &control) != 0) {
         plat_log(APP ": cannot listen");
         return 1;
     }
-    tcp_accept(listener, on_accept);
     plat_log(APP ": ready");
     for (;;) {
         uint64_t now_tsc = plat_now_tsc();

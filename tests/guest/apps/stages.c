@@ -9,14 +9,10 @@
  * It serves port 80, as the profiler expects of an app that it does not know, one connection.
  */
 #include "tests/bench/stages.h"
-#include "lwip/tcp.h"
 #include "runtime/app/loop.h"
-#include "runtime/net/net.h"
 #include "runtime/platform/platform.h"
+#include "tests/guest/apps/server.h"
 #include <string.h>
-
-#define APP  "stages"
-#define PORT 80
 
 static struct {
     struct stages_guest now, before;
@@ -68,16 +64,7 @@ static void statistics(struct nom_statistics *out) {
     out->connections_total = stages.opened;
 }
 
-static const struct app app = {.name = APP, .active = active, .statistics = statistics};
-
-static bool serve(void) {
-    struct tcp_pcb *pcb = tcp_new(), *listener = NULL;
-    if (pcb && tcp_bind(pcb, IP_ADDR_ANY, PORT) == ERR_OK)
-        listener = tcp_listen(pcb);
-    if (listener)
-        tcp_accept(listener, on_accept);
-    return listener != NULL;
-}
+static const struct app app = {.name = "stages", .active = active, .statistics = statistics};
 
 static bool turn(void) {
     stages.turn_tsc = plat_now_tsc();
@@ -92,22 +79,9 @@ static bool turn(void) {
 }
 
 int plat_main(int argc, char **argv) {
-    struct app_options o;
-    char text[200] = "it has no port";
-    app_options_init(&o);
-    for (int i = 1; i < argc; i += 2) {
-        if (i + 1 == argc || app_option_set(&o, argv[i], argv[i + 1]) != APP_OPTION_TAKEN) {
-            plat_log(APP ": bad option %s (" APP_OPTION_NAMES ")", argv[i]);
-            return 2;
-        }
-    }
-    if (!o.address || app_open(&app, &o, text, sizeof text) != 0 || !serve() ||
-        app_open_control(text, sizeof text) != 0) {
-        plat_log(APP ": %s", o.address ? text : "--ip A.B.C.D/LEN is needed");
-        return 1;
-    }
-    app_describe(PORT, text, sizeof text);
-    plat_log(APP ": ready%s", text);
+    int status = server_open(&app, on_accept, argc, argv);
+    if (status)
+        return status;
     while (turn()) {
     }
     return app_lost_nic() ? 1 : 0;
