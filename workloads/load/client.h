@@ -89,6 +89,17 @@ void connection_open(struct client *client, struct connection *c);
 void connection_event(struct client *client, struct connection *c, uint32_t events);
 /* Ends what has taken longer than it may; has an IDLE one go on if it may. */
 void connection_check(struct client *client, struct connection *c, uint64_t now_ns);
+/* Ends it for now: each request under way is an error; so is a connect. */
+void connection_fail(struct client *client, struct connection *c, enum load_error kind,
+                     const char *why);
+void connection_reopen(struct client *client, struct connection *c);
+
+/* Of a connected one (transfer.c). Starts the requests that may start, and sends them. */
+void connection_go_on(struct client *client, struct connection *c);
+/* Sends what is unsent, as much as the socket takes. */
+void connection_flush(struct client *client, struct connection *c);
+/* Takes what came, and goes on. */
+void connection_receive(struct client *client, struct connection *c, bool peer_closed);
 
 /* Whether the connection may send one more request, and which: its place in the ring is the next
  * free one. */
