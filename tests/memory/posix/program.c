@@ -90,10 +90,31 @@ struct sockaddr_in program_address(const char *text, uint16_t port) {
     return a;
 }
 
+int program_socket(int type) {
+    int fd = (int)posix_sys_socket(AF_INET, type, 0);
+    WORLD_CHECK(fd >= 0);
+    return fd;
+}
+
+int program_option(int fd, int level, int name) {
+    int value = -1;
+    socklen_t bytes = sizeof value;
+    long error = posix_sys_getsockopt(fd, level, name, (long)&value, (long)&bytes);
+    return error ? (int)error : value;
+}
+
+struct sockaddr_in program_name(int fd, bool peer) {
+    struct sockaddr_in a = {0};
+    socklen_t bytes = sizeof a;
+    WORLD_CHECK(
+        (peer ? posix_sys_getpeername : posix_sys_getsockname)(fd, (long)&a, (long)&bytes) == 0);
+    WORLD_CHECK(bytes == sizeof a && a.sin_family == AF_INET);
+    return a;
+}
+
 int program_listen(uint16_t port, int type_flags) {
     struct sockaddr_in a = program_address("0.0.0.0", port);
-    int fd = (int)posix_sys_socket(AF_INET, SOCK_STREAM | type_flags, 0);
-    WORLD_CHECK(fd >= 0);
+    int fd = program_socket(SOCK_STREAM | type_flags);
     WORLD_CHECK(posix_sys_bind(fd, (long)&a, sizeof a) == 0);
     WORLD_CHECK(posix_sys_listen(fd, 1024) == 0);
     return fd;

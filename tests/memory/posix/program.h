@@ -33,6 +33,10 @@ void program_start(struct world_settings s);
 bool program_until(bool (*done)(void *context), void *context, uint64_t most_us);
 void program_run_us(uint64_t us);
 
+/* A new socket; an option of whole numbers, or the error; its name, or its peer's. */
+int program_socket(int type);
+int program_option(int fd, int level, int name);
+struct sockaddr_in program_name(int fd, bool peer);
 /* A listening socket; a connection from the client, accepted: its descriptor. */
 int program_listen(uint16_t port, int type_flags);
 int program_accept(int listener, struct talk *t, uint16_t port);

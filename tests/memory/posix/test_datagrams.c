@@ -35,8 +35,8 @@ static void received(uint16_t port, const void *data, size_t bytes) {
 
 static int bound(const char *address, uint16_t port) {
     struct sockaddr_in a = program_address(address, port);
-    int fd = (int)posix_sys_socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0);
-    WORLD_CHECK(fd >= 0 && posix_sys_bind(fd, (long)&a, sizeof a) == 0);
+    int fd = program_socket(SOCK_DGRAM | SOCK_NONBLOCK);
+    WORLD_CHECK(posix_sys_bind(fd, (long)&a, sizeof a) == 0);
     return fd;
 }
 
