@@ -88,9 +88,9 @@ needs_hosted() {
     [ "$(jq -c '[.target, .accel, .accel_reason, .network, .trials, (.points | length)]' <<<"$output")" = \
         '["hosted","none","hosted as asked","veth",2,1]' ]
     [ "$(sqlite3 "$db" "SELECT DISTINCT target, accel, network, rps_core FROM trial")" = 'hosted|none|veth|-1' ]
-    gives nomctl table nhttpd --db "$db" -o t
+    gives nomctl table nhttpd --db "$db" --utility simple -o t # at no latency does every row lose
     run --separate-stderr run_app --on hosted --table t --load 2 --seconds 1 --json
-    echo "$stderr"
+    echo "$output $stderr"
     [ "$status" -eq 0 ]
     [ "$(jq -c '[.target, .accel, .table.rows, .phases[0].delay_us]' <<<"$output")" = '["hosted","none",1,4]' ]
     run --separate-stderr run_app --on hosted --load 2 --seconds 1 # a table from the database

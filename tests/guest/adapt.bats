@@ -40,7 +40,7 @@ adapts() {
     nomctl profile memcached --on hosted --db "$db" --delays 0,8 --loads 2 --repeats 1 --seconds 0.4 --accept-noisy
     nomctl report memcached --db "$db" -o report
     [ -s report/index.html ] && grep -q '90 % gets' report/index.html
-    nomctl table memcached --db "$db" -o own.table
+    nomctl table memcached --db "$db" --utility simple -o own.table
     run --separate-stderr nomctl run memcached --on hosted --db "$db" --table own.table --load 2 --seconds 1 --json
     echo "$status $output $stderr"
     [ "$status" -eq 0 ]

@@ -106,7 +106,8 @@ memcached_well() {
     # There and back no machine is so fast that it would skip W.
     [ "$(jq '[.points[] | select(.delay_us == 500) | .latency_mean_us >= 250 and .throughput_ops <= 2000] | all' <<<"$output")" = true ]
     local rows=$((3 - starved))
-    gives "${prefix[@]}" "$place/bin/nomctl" table netpipe --db "$db" -o "$place/here/own.table"
+    gives "${prefix[@]}" "$place/bin/nomctl" table netpipe --db "$db" \
+        --utility simple -o "$place/here/own.table"
     if command -v gnuplot >/dev/null; then
         gives "${prefix[@]}" "$place/bin/nomctl" report netpipe --db "$db" -o "$place/here/report"
         grep -q 'NetPIPE, messages of 256 bytes' "$place/here/report/index.html"
