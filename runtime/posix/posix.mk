@@ -14,9 +14,14 @@ POSIX_SHARED := libc.a libc-sanitized.a program.ld program.names program-sanitiz
 LIBC_EMPTY := $(patsubst %,lib%.a,m rt pthread crypt util xnet resolv dl)
 
 .PHONY: posix posix-shared
-posix: posix-shared $(addprefix $(SYSROOT)/,config.site lib/hosted.a lib/hosted.flags) $(BUILD)/bin/nom-cc
+posix: posix-shared $(addprefix $(SYSROOT)/,config.site lib/hosted.a lib/hosted.flags as/as) $(BUILD)/bin/nom-cc
 
 $(BUILD)/bin/nom-cc: tools/nom-cc
+	@mkdir -p $(@D)
+	install -m 755 $< $@
+
+# Where gcc finds its assembler, told to look there.
+$(SYSROOT)/as/as: tools/nom-as
 	@mkdir -p $(@D)
 	install -m 755 $< $@
 
@@ -77,7 +82,7 @@ $(SYSROOT)/lib/hosted.flags: Makefile runtime/posix/posix.mk
 # ---- ported programs: objects, once; then linked to each floor ----
 # What a program is compiled with. A floor that changes does not touch the object.
 PORTS := $(if $(filter 1,$(COVERAGE)),build,$(BUILD))/ported
-PORT_TOOLS := tools/port $(addprefix $(SYSROOT)/,config.site lib/libc.a lib/libc-sanitized.a lib/program.ld \
+PORT_TOOLS := tools/port $(addprefix $(SYSROOT)/,config.site as/as lib/libc.a lib/libc-sanitized.a lib/program.ld \
   lib/program.names lib/program-sanitized.names) | $(BUILD)/bin/nom-cc
 PORT_ENVIRONMENT := $(if $(filter 1,$(SAN)),NOM_SANITIZE=address)
 $(PORTS)/libevent/regress.o: workloads/libevent/build $(PORT_TOOLS)

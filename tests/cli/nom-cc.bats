@@ -117,16 +117,30 @@ bats_require_minimum_version 1.5.0
     "$cc" -o made good.c
 }
 
-@test "nom-cc: refuses thread-local variables and the register fs" {
+@test "nom-cc: refuses thread-local variables that it did not compile, and the register fs" {
     program bad <<<'#include <stdlib.h>
         static __thread int mine;
         int main(int n, char **v) { mine = n; return atoi(v[0]) + mine; }'
-    refuses "made: thread-local variables are not supported, use pthread_getspecific" bad.c
+    gcc -fno-pic -c bad.c -o bad.o
+    refuses "made: thread-local variables in an object that nom-cc did not compile" bad.o
+    "$cc" -o made bad.c && rm made
+    sed -i 's/int mine;/int mine __attribute__((aligned(128)));/' bad.c
+    refuses "made: a thread-local variable aligned to 128 bytes, more than 64" bad.c
     program bad <<<'extern __thread int theirs;
         int main(void) { return theirs; }'
     refuses "undefined reference to 'theirs'" bad.c
     program bad <<<'int main(void) { int x; __asm__ volatile("movl %%fs:0x28, %0" : "=r"(x)); return x; }'
     refuses "made: main: the register fs (the stack protector, or thread-local) is not supported" bad.c
+}
+
+@test "nom-cc: thread-local variables of the assembler's, and words like theirs in texts" {
+    program local <<<'__thread int x = 3; static __thread int y;
+        int main(void) { return x + y; }'
+    "$cc" -S -o local.s local.c && grep -q tlsgd local.s
+    "$cc" -o made local.s && ! readelf -SW made | grep -qE '[.]t(data|bss)' && readelf -SW made | grep -q ' program_tls '
+    program text <<<'#include <stdio.h>
+        __thread int x; int main(void) { return puts("a@tlsgd .tbss @dtpoff") + x; }'
+    "$cc" -o made text.c && grep -q 'a@tlsgd .tbss @dtpoff' made
 }
 
 @test "nom-cc: refuses shared libraries, and settings that it does not know" {

@@ -9,8 +9,9 @@ setup_file() {
     [ "$(id -u)" = 0 ] || skip "needs root, for a tap"
     NOM_FLOORS=guest "$BUILD/bin/nom-cc" tests/ported/basics.c -o "$BATS_FILE_TMPDIR/basics.elf"
     NOM_FLOORS=guest "$BUILD/bin/nom-cc" tests/ported/status.c -o "$BATS_FILE_TMPDIR/status.elf"
+    NOM_FLOORS=guest "$BUILD/bin/nom-cc" tests/ported/local.c tests/ported/local_part.c -o "$BATS_FILE_TMPDIR/local.elf"
     export guest_initrd=$BATS_FILE_TMPDIR/ported.cpio
-    tools/make-initrd "$guest_initrd" "$BATS_FILE_TMPDIR/basics.elf" "$BATS_FILE_TMPDIR/status.elf"
+    tools/make-initrd "$guest_initrd" "$BATS_FILE_TMPDIR"/{basics,status,local}.elf
     guest_net
 }
 setup() { cd "$BATS_TEST_DIRNAME/../.." || return 1; }
@@ -25,6 +26,14 @@ teardown_file() { guest_net_end; }
     grep -qx 'a line without its end' "$BATS_TEST_TMPDIR/says"
     grep -qx 'on stderr' "$BATS_TEST_TMPDIR/says"
     [ "$guest_status" -eq $(((0x40 + 3) << 1 | 1)) ] # runtime/abi/start.h: exit status 3
+}
+
+@test "ported: thread-local variables, in a guest" {
+    guest_boot "app local ended" local --ip "$ip/24"
+    guest_wait
+    cat "$console"
+    grep -q '^holds: 60 threads' "$console"
+    [ "$guest_status" -eq $(((0x40 + 3) << 1 | 1)) ]
 }
 
 # ARGUMENT...: the app's exit status, from QEMU's (runtime/abi/start.h), and what the console says

@@ -36,6 +36,16 @@ holds() {
     ASAN_OPTIONS=allocator_may_return_null=1 holds "$BATS_TEST_TMPDIR/basics"
 }
 
+@test "ported: thread-local variables, however compiled, under the address sanitizer too" {
+    local options made=$BATS_TEST_TMPDIR/local
+    for options in -O2 "-O0 -g -pipe" "-O3 -fPIC -ftls-model=initial-exec" --sanitize; do
+        # shellcheck disable=SC2086 # words
+        NOM_FLOORS=hosted "$BUILD/bin/nom-cc" $options tests/ported/local.c tests/ported/local_part.c -o "$made"
+        ported "$made"
+        [ "$status" -eq 3 ] && [ "$output" = "holds: 60 threads" ]
+    done
+}
+
 @test "ported: the sanitizer sees the program's mistakes, also those made in musl and in threads" {
     "$BUILD/bin/nom-cc" --sanitize -w tests/ported/memory.c -o "$BATS_TEST_TMPDIR/memory"
     local number what=(none heap-buffer-overflow heap-buffer-overflow global-buffer-overflow

@@ -9,7 +9,7 @@ MAKEFLAGS += --no-builtin-rules
 # What ours replaces: thread.c, and (with a system call in assembly) what musl has in C as well; and
 # the copying and comparing that requests are made of.
 REPLACED := src/thread/clone.c src/thread/__unmapself.c src/thread/__set_thread_area.c \
-  src/thread/pthread_cancel.c src/thread/__syscall_cp.c src/thread/syscall_cp.c \
+  src/thread/pthread_cancel.c src/thread/__syscall_cp.c src/thread/syscall_cp.c src/thread/__tls_get_addr.c \
   src/internal/vdso.c src/string/memcmp.c src/string/memcpy.c
 REPLACED_ARCH := src/string/x86_64/memcpy.s src/thread/x86_64/% src/signal/x86_64/restore.s src/process/x86_64/vfork.s \
   src/ldso/x86_64/%
