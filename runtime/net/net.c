@@ -20,6 +20,7 @@
 #include "runtime/net/heap.h"
 #include "runtime/net/lwip/memp.h"
 #include "runtime/net/park.h"
+#include "runtime/net/window.h"
 #include "runtime/platform/nic.h"
 #include "runtime/platform/platform.h"
 #include <stdio.h>
@@ -261,7 +262,7 @@ static void tick(uint64_t now_tsc) {
     if (is_due(&net.next_tcp_tsc, now_tsc, TCP_TMR_INTERVAL * 1000u)) {
         end_needless_probing();
         tcp_tmr();
-        net_park_idle();
+        net_window_peers(net_park_idle());
     }
     if (is_due(&net.next_arp_tsc, now_tsc, ARP_TMR_INTERVAL * 1000u)) {
         etharp_tmr();

@@ -38,7 +38,8 @@ static bool is_idle(const struct tcp_pcb *pcb) {
            !ip_get_option(pcb, SOF_KEEPALIVE) && (uint32_t)(tcp_ticks - pcb->tmr) >= SILENT_TICKS;
 }
 
-void net_park_idle(void) {
+uint32_t net_park_idle(void) {
+    uint32_t busy = 0;
     if (key == 0) {
         key = (uint64_t)LWIP_RAND() << 32 | LWIP_RAND() | 1;
     }
@@ -46,6 +47,7 @@ void net_park_idle(void) {
         struct tcp_pcb *pcb = *at;
         if (!is_idle(pcb)) {
             at = &pcb->next;
+            busy++;
             continue;
         }
         *at = pcb->next;
@@ -56,6 +58,7 @@ void net_park_idle(void) {
         tcp_set_flags(pcb, PARKED);
         parked++;
     }
+    return busy;
 }
 
 /* *at is one of a chain. */

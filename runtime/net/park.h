@@ -19,8 +19,8 @@
 /* Brings a connection back into lwIP's list, if it is not there. */
 void net_unpark(struct tcp_pcb *pcb);
 
-/* For net alone. Sets aside whoever is idle: after tcp_tmr. */
-void net_park_idle(void);
+/* For net alone. Sets aside whoever is idle, and counts those that are not: after tcp_tmr. */
+uint32_t net_park_idle(void);
 /* A packet comes, from the wire or from ourselves: brings back the connection it is for, if that
  * was set aside. */
 void net_park_packet(const void *packet, uint32_t bytes);

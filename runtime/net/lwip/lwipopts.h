@@ -79,6 +79,11 @@ bool net_heap_scarce(void);
 #define LWIP_HOOK_TCP_ISN(local, local_port, remote, remote_port)                                  \
     net_port_isn(ip4_addr_get_u32(local), local_port, ip4_addr_get_u32(remote), remote_port)
 
+/* In each segment, when all but its checksum is written (net/window.h). No options are added. */
+struct tcp_hdr;
+void net_port_window(struct tcp_hdr *header);
+#define LWIP_HOOK_TCP_OUT_ADD_TCPOPTS(p, header, pcb, options) (net_port_window(header), (options))
+
 /* Before lwIP looks at a packet (net/park.h). */
 struct pbuf;
 int net_port_ip4_input(struct pbuf *p);

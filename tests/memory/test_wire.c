@@ -1,8 +1,9 @@
 /*
- * Selective acknowledgements (RFC 2018), seen from the wire: without them a peer that loses several
- * segments learns of one a round trip, and if it has no timestamps either, it doubles its time-out
- * with each retransmission that is lost (RFC 6298, 5.5). The peer here is frames of this test's
- * own.
+ * What a peer sees of our TCP on the wire; the peer here is frames of this test's own.
+ *
+ * Selective acknowledgements (RFC 2018): without them a peer that loses several segments learns of
+ * one a round trip, and if it has no timestamps either, it doubles its time-out with each
+ * retransmission that is lost (RFC 6298, 5.5). Windows: what all peers may send (net/window.h).
  */
 #include "lwip/inet_chksum.h"
 #include "lwip/prot/etharp.h"
@@ -10,6 +11,7 @@
 #include "lwip/prot/ip.h"
 #include "lwip/prot/ip4.h"
 #include "lwip/prot/tcp.h"
+#include "runtime/net/window.h"
 #include "tests/memory/world.h"
 #include <setjmp.h>
 #include <stdarg.h>
@@ -20,8 +22,8 @@
 
 #define OUR_IP      PP_HTONL(0x0a000001)
 #define SERVER_IP   PP_HTONL(0x0a000002)
-#define OUR_PORT    40000u
-#define FIRST       1000u /* our sequence numbers begin there */
+#define OUR_PORT    40000u /* of the first connection */
+#define FIRST       1000u  /* our sequence numbers begin there */
 #define HEADERS     (SIZEOF_ETH_HDR + IP_HLEN + TCP_HLEN)
 #define KIND_SACKOK 4u
 #define KIND_SACK   5u
@@ -29,11 +31,12 @@
 /* The server's last segment. */
 static struct {
     uint32_t segments, seq, ack;
-    uint16_t flags;
+    uint16_t flags, window;
     bool sack_permitted;
     uint32_t blocks, left, right; /* how many, the first */
 } heard;
 
+static uint16_t port = OUR_PORT; /* of whom say speaks for */
 static const struct eth_addr server_mac = {{2, 0, 0, 0, 0, 2}}, our_mac = {{2, 0, 0, 0, 0, 1}};
 
 static uint32_t word(const uint8_t *at) {
@@ -93,6 +96,7 @@ static void take(void *context, const void *data, uint32_t bytes, bool damaged) 
     heard.seq = word(tcp + 4);
     heard.ack = word(tcp + 8);
     heard.flags = tcp[13];
+    heard.window = (uint16_t)(tcp[14] << 8 | tcp[15]);
     read_options(tcp + TCP_HLEN, tcp + (tcp[12] >> 4) * 4);
 }
 
@@ -107,7 +111,7 @@ static void say(uint8_t flags, uint32_t at, const uint8_t *options, uint32_t opt
                         ._proto = IP_PROTO_TCP,
                         .src.addr = OUR_IP,
                         .dest.addr = SERVER_IP};
-    struct tcp_hdr tcp = {.src = PP_HTONS(OUR_PORT),
+    struct tcp_hdr tcp = {.src = lwip_htons(port),
                           .dest = PP_HTONS(WORLD_PORT),
                           .seqno = lwip_htonl(FIRST + at),
                           .ackno = lwip_htonl(flags & TCP_ACK ? heard.seq + 1 : 0),
@@ -184,6 +188,55 @@ static void only_who_asked(const void *in, void *out) {
     WORLD_CHECK(heard.ack == FIRST + 1 && heard.blocks == 0);
 }
 
+#define PEERS   800u
+#define AT_ONCE 20u    /* of them come before the stack counts them again */
+#define BEYOND  30000u /* more than the share of so many, within the stack's own window */
+
+/* A new peer's window, where the stack has counted so many before it: together they may send what
+ * net/window.h says, or two segments each. */
+static void has_its_share(uint32_t peers) {
+    uint32_t least = NET_WINDOW_LEAST_SEGMENTS * TCP_MSS, window = heard.window;
+    if (window < TCP_WND) {
+        WORLD_CHECK(window % TCP_MSS == 0 && window >= least);
+        WORLD_CHECK((window + TCP_MSS) * peers > NET_WINDOWS_BYTES);
+    }
+    WORLD_CHECK(window * peers <= NET_WINDOWS_BYTES || window == least);
+}
+
+/* Data on its way beyond its share is taken. What lacks its beginning keeps a peer busy. */
+static void windows_have_a_sum(const void *in, void *out) {
+    (void)in;
+    (void)out;
+    shake_hands(with, sizeof with);
+    WORLD_CHECK(heard.window == TCP_WND);
+    for (uint32_t peers = 0;;) {
+        uint32_t syn_ack = heard.seq;
+        say(TCP_ACK, 1, NULL, 0, "");
+        say(TCP_ACK, 1 + 16, NULL, 0, "Host: h\r\n");
+        await_segment();
+        heard.seq = syn_ack;
+        if (++peers % AT_ONCE == 0)
+            world_run_us(60000);
+        if (peers == PEERS)
+            break;
+        port = (uint16_t)(OUR_PORT + peers);
+        say(TCP_SYN, 0, with, sizeof with, "");
+        await_segment();
+        WORLD_CHECK(heard.flags == (TCP_SYN | TCP_ACK) && heard.ack == FIRST + 1);
+        if (peers % AT_ONCE == 0)
+            has_its_share(peers);
+    }
+    WORLD_CHECK(heard.window == NET_WINDOW_LEAST_SEGMENTS * TCP_MSS);
+    say(TCP_ACK, 1 + BEYOND, NULL, 0, "x");
+    await_segment();
+    WORLD_CHECK(heard.blocks == 2 && heard.left == FIRST + 1 + BEYOND);
+}
+
+static void test_windows_have_a_sum(void **state) {
+    (void)state;
+    assert_int_equal(world_alone(windows_have_a_sum, NULL, NULL, 0), 0);
+}
+
 static void test_names_what_came(void **state) {
     (void)state;
     assert_int_equal(world_alone(names_what_came, NULL, NULL, 0), 0);
@@ -198,6 +251,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_names_what_came),
         cmocka_unit_test(test_only_who_asked),
+        cmocka_unit_test(test_windows_have_a_sum),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
