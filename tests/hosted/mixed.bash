@@ -50,8 +50,6 @@ mixed_run() {
     local load every=$((MIXED_SECONDS / 60 + 1)) status=0
     samples=${BATS_TEST_TMPDIR:?}/samples
     : >"$samples"
-    # Linux's own choice. BBR, which some hosts prefer, does not give way where a queue is full.
-    in_net sysctl -qw net.ipv4.tcp_congestion_control=cubic 2>/dev/null || true
     # shellcheck disable=SC2046 # words
     in_net "$BUILD/tests/hosted/mixed" "$ip" 11211 --seconds "$MIXED_SECONDS" --keys 2000 --warmup 2 \
         --timeout 300 "$@" >"$BATS_TEST_TMPDIR/load" 2>&1 3>&- &
