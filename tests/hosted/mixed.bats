@@ -20,6 +20,7 @@ mixed_memory() { awk '/^VmRSS/ { print $2 * 1024 }' "/proc/$server_pid/status"; 
 # memcached's own arguments
 serve_memcached() {
     local turn
+    : >"$log"
     # shellcheck disable=SC2046 # words
     $(entry) prlimit --cpu=$((MIXED_SECONDS * 2 + 300)) "$BUILD/lib/nom/hosted/memcached" \
         --interface nom1 -- --ip "$ip/24" --control-port 7700 -- -u nobody -t 1 "${MIXED_MEMCACHED[@]}" "$@" \
