@@ -48,7 +48,7 @@ $(SYSROOT)/lib/libc.a: $(LIBC_PARTS)
 	@echo "musl: $(SYSROOT)"
 	@$(MAKE) --silent -f runtime/posix/libc/musl.mk MUSL=$(MUSL) OUT=$(BUILD)/musl \
 	  SYSROOT=$(SYSROOT) EMPTY='$(LIBC_EMPTY)'
-	@touch $@
+	@touch $(SYSROOT)/lib/libc-sanitized.a $@
 $(SYSROOT)/lib/libc-sanitized.a: $(SYSROOT)/lib/libc.a ;
 $(SYSROOT)/lib/%.ld: runtime/posix/libc/%.ld
 	@mkdir -p $(@D)
