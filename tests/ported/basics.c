@@ -3,6 +3,7 @@
  * a line for each part that holds, "broken: FILE:LINE" for what does not, and exits with 3.
  */
 #define _GNU_SOURCE
+#include "check.h"
 #include <errno.h>
 #include <getopt.h>
 #include <locale.h>
@@ -16,14 +17,6 @@
 #include <sys/auxv.h>
 #include <time.h>
 #include <unistd.h>
-
-#define CHECK(condition)                                                                           \
-    do {                                                                                           \
-        if (!(condition)) {                                                                        \
-            printf("broken: %s:%d: %s\n", __FILE__, __LINE__, #condition);                         \
-            exit(1);                                                                               \
-        }                                                                                          \
-    } while (0)
 
 static int constructed;
 __attribute__((constructor(200))) static void second(void) {

@@ -4,6 +4,7 @@
  * or "broken: FILE:LINE", and exits with 3.
  */
 #include "local.h"
+#include "check.h"
 #include <pthread.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -13,14 +14,6 @@
 #define THREADS 60
 #define AT_ONCE 20
 #define TURNS   5
-
-#define CHECK(condition)                                                                           \
-    do {                                                                                           \
-        if (!(condition)) {                                                                        \
-            printf("broken: %s:%d: %s\n", __FILE__, __LINE__, #condition);                         \
-            exit(1);                                                                               \
-        }                                                                                          \
-    } while (0)
 
 static __thread struct {
     char name[3];
