@@ -36,17 +36,16 @@ static inline void thread_fiber_enter(const struct thread *self, struct thread *
     }
 }
 
-static inline void thread_fiber_clean(const void *stack, size_t bytes) {
-    __asan_unpoison_memory_region(stack, bytes);
-}
-
 /* What is allocated and only a thread's stack knows of is not lost, as long as the thread is. */
 static inline void thread_fiber_born(const struct thread *t) {
     __lsan_register_root_region(t->stack_bottom, t->stack_bytes);
 }
 
+/* Its functions did not return, so that their frames are still marked: whose the memory is next must
+ * not stumble over them. */
 static inline void thread_fiber_ended(const struct thread *t) {
     __lsan_unregister_root_region(t->stack_bottom, t->stack_bytes);
+    __asan_unpoison_memory_region(t->stack_bottom, t->stack_bytes);
 }
 #else
 static inline void thread_fiber_leave(struct thread *from, const struct thread *to, bool ends) {
@@ -58,11 +57,6 @@ static inline void thread_fiber_leave(struct thread *from, const struct thread *
 static inline void thread_fiber_enter(const struct thread *self, struct thread *from) {
     (void)self;
     (void)from;
-}
-
-static inline void thread_fiber_clean(const void *stack, size_t bytes) {
-    (void)stack;
-    (void)bytes;
 }
 
 static inline void thread_fiber_born(const struct thread *t) {

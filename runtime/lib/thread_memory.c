@@ -28,7 +28,6 @@ struct thread *thread_place(void *stack_bottom, void *stack_top) {
     size_t bytes = (size_t)((char *)stack_top - bottom);
     if (bytes < STACK_BYTES_LEAST)
         return NULL;
-    thread_fiber_clean(bottom, bytes);
     struct thread *t = (struct thread *)(void *)(bottom + bytes - STRUCT_BYTES);
     memset(t, 0, sizeof *t);
     t->stack_bottom = bottom;

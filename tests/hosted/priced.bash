@@ -125,11 +125,14 @@ app_turns() { # there and back
 
 # The page: 10 $/Gbit, stale, and its age grows; then the provider is good again.
 stale_then_good() { # TROUBLE
-    says "board: gbit_out_per_s 10 \$/Gbit, stale, "
-    first=$(tail -n +"$said" "$log" | head -n 1 | sed 's/.*stale, \([0-9.]*\) s old.*/\1/')
-    says "board: gbit_out_per_s 10 \$/Gbit, stale, "
-    second=$(tail -n +"$said" "$log" | head -n 1 | sed 's/.*stale, \([0-9.]*\) s old.*/\1/')
-    awk "BEGIN { exit !($second > $first && $first > 0) }"
+    local lines first='' age
+    for ((lines = 0; lines < 20; lines++)); do # who was held up says it twice at once
+        says "board: gbit_out_per_s 10 \$/Gbit, stale, "
+        age=$(tail -n +"$said" "$log" | head -n 1 | sed 's/.*stale, \([0-9.]*\) s old.*/\1/')
+        first=${first:-$age}
+        awk "BEGIN { exit !($age > $first) }" && break
+    done
+    awk "BEGIN { exit !($age > $first && $first > 0) }"
     app_stays "$1"
     provider_says '{"price": 10, "currency": "USD"}'
     says "the provider answers again"
