@@ -18,6 +18,7 @@ setup() {
     export guest_initrd=$BUILD/tests/initrd.cpio
 }
 teardown() {
+    [ -n "${BATS_TEST_COMPLETED:-}" ] || cat "$BATS_FILE_TMPDIR/qemu"
     guest_stop
     [ -z "${sayer:-}" ] || kill "$sayer"
 }
@@ -38,20 +39,28 @@ IOMMU="-machine kernel-irqchip=split -device intel-iommu"
 TRANSLATED=,disable-legacy=on,iommu_platform=on
 
 # attack ACCEL CORES COUNT COMMAND: COUNT hostile apps beside nhttpd; requests, and $each_turn, until
-# all have ended.
+# all have ended. A second time where devices change hands under TCG on several cores and nhttpd fell
+# silent: an access to its card's registers may have gone astray in QEMU (docs/isolation.md).
 attack() {
-    local accel=$1 cores=$2 count=$3 turn
-    echo "--- $accel, $cores cores: $4"
-    guest_stop
-    NOM_TEST_ACCEL=$accel guest_cores=$cores guest_boot "nhttpd: ready" "nhttpd --ip $ip/24 -- $4"
-    for ((turn = 0; turn < 2000; turn++)); do
-        web requests 200 8 || { cat "$console"; return 1; }
-        ${each_turn:-}
-        [ "$(ended)" -lt "$count" ] || break
+    local accel=$1 cores=$2 count=$3 tries=1 turn
+    [ "$accel" = kvm ] || [ "$cores" = 1 ] || [ -z "${guest_options:-}" ] || tries=2
+    until attack_begins "$accel" "$cores" "$4"; do
+        [ $((tries -= 1)) -gt 0 ]
+        cards=0
     done
     cat "$console"
     [ "$(ended)" -eq "$count" ]
     serves
+}
+attack_begins() { # ACCEL CORES COMMAND: until all have ended; fails where nhttpd is silent
+    echo "--- $1, $2 cores: $3"
+    guest_stop
+    NOM_TEST_ACCEL=$1 guest_cores=$2 guest_boot "nhttpd: ready" "nhttpd --ip $ip/24 -- $3" || return 1
+    for ((turn = 0; turn < 2000; turn++)); do
+        web requests 200 8 || { cat "$console" "$BATS_FILE_TMPDIR/qemu"; return 1; }
+        ${each_turn:-} || return 1
+        [ "$(ended)" -lt "$count" ] || break
+    done
 }
 
 # The neighbour: all of it, at the end.
@@ -128,7 +137,7 @@ REFUSED='^hostile: [0-9]{4,} attempts, [0-9]{4,} refused, 0 succeeded$'
 
 # The card goes and another comes, whoever has it. QEMU refuses while it is not done with the last.
 replug() {
-    insist "device_del card$cards" 'pci 01:00.0: unplugged' $((cards + 1))
+    insist "device_del card$cards" 'pci 01:00.0: unplugged' $((cards + 1)) || return 1
     cards=$((cards + 1))
     insist "device_add virtio-rng-pci,vectors=17,bus=rp,id=card$cards${card_options:-}" 'pci 01:00.0: 1af4:' $((cards + 1))
 }
