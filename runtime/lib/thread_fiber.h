@@ -41,8 +41,8 @@ static inline void thread_fiber_born(const struct thread *t) {
     __lsan_register_root_region(t->stack_bottom, t->stack_bytes);
 }
 
-/* Its functions did not return, so that their frames are still marked: whose the memory is next must
- * not stumble over them. */
+/* Its functions did not return, so that their frames are still marked: whose the memory is next
+ * must not stumble over them. */
 static inline void thread_fiber_ended(const struct thread *t) {
     __lsan_unregister_root_region(t->stack_bottom, t->stack_bytes);
     __asan_unpoison_memory_region(t->stack_bottom, t->stack_bytes);
