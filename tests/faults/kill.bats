@@ -50,6 +50,19 @@ until_trials() {
     return 1
 }
 
+# Kills a process of that name, which may have just been done with its work, until a trial has failed with
+# that error; others a busy machine may starve. Another trial is good after each.
+kill_one() { # NAME ERROR
+    local failed="= 'failed' AND error LIKE '$2'" good
+    for _ in {1..20}; do
+        kill -9 "$(one_of_ours "$1")" || continue
+        good=$(trials "= 'ok'")
+        until_trials "= 'ok'" "$((good + 1))"
+        [ "$(trials "$failed")" -ge 1 ] && break
+    done
+    until_trials "$failed" 1
+}
+
 nothing_left() {
     for _ in $(seq 500); do
         [ -z "$(ours)" ] && break
@@ -102,14 +115,7 @@ namespaces() { readlink /proc/[0-9]*/ns/net 2>/dev/null | sort -u; }
 @test "QEMU killed: that trial has failed, with its console; the sweep goes on" {
     sweep_start
     until_trials "= 'ok'" 1
-    killed="= 'failed' AND error LIKE 'QEMU was killed by signal 9%'" # others a busy machine may starve
-    for _ in {1..20}; do # it may have just been done with its work
-        kill -9 "$(one_of_ours qemu-system)" || continue
-        good=$(trials "= 'ok'")
-        until_trials "= 'ok'" "$((good + 1))"
-        [ "$(trials "$killed")" -ge 1 ] && break
-    done
-    until_trials "$killed" 1
+    kill_one qemu-system 'QEMU was killed by signal 9%'
     kill -INT "$sweep_pid"
     status=0
     wait "$sweep_pid" || status=$?
@@ -119,15 +125,7 @@ namespaces() { readlink /proc/[0-9]*/ns/net 2>/dev/null | sort -u; }
 @test "the client killed: that trial has failed; the sweep goes on" {
     sweep_start 1
     until_trials "= 'ok'" 1
-    killed="= 'failed' AND error LIKE 'the load failed: %'"
-    for _ in {1..20}; do # it may have just been done with its work
-        client=$(one_of_ours nom-load)
-        kill -9 "$client" || continue
-        good=$(trials "= 'ok'")
-        until_trials "= 'ok'" "$((good + 1))"
-        [ "$(trials "$killed")" -ge 1 ] && break
-    done
-    until_trials "$killed" 1
+    kill_one nom-load 'the load failed: %'
     kill -9 "$sweep_pid"
     wait "$sweep_pid" || true
     nothing_left

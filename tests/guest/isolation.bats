@@ -39,16 +39,18 @@ IOMMU="-machine kernel-irqchip=split -device intel-iommu"
 TRANSLATED=,disable-legacy=on,iommu_platform=on
 
 # attack ACCEL CORES COUNT COMMAND: COUNT hostile apps beside nhttpd; requests, and $each_turn, until
-# all have ended. A second time where devices change hands under TCG on several cores and nhttpd fell
-# silent: an access to its card's registers may have gone astray in QEMU (docs/isolation.md).
+# all have ended. A second time, said aloud, where devices change hands under TCG on several cores and nhttpd
+# fell silent, which is not explained (docs/isolation.md).
 attack() {
     local accel=$1 cores=$2 count=$3 tries=1 turn
     [ "$accel" = kvm ] || [ "$cores" = 1 ] || [ -z "${guest_options:-}" ] || tries=2
     until attack_begins "$accel" "$cores" "$4"; do
         [ $((tries -= 1)) -gt 0 ]
+        echo "# note: under $accel nhttpd fell silent; once more: $4" >&3
         cards=0
     done
     cat "$console"
+    sed -n 's/hostile: its device .*/# note: &/p' "$console" >&3
     [ "$(ended)" -eq "$count" ]
     serves
 }

@@ -70,8 +70,8 @@ static bool take(struct nom_device *device) {
     return false;
 }
 
-/* A device that does as it should, before it is told otherwise. Tried again where an access to its
- * registers went astray (docs/isolation.md). */
+/* A device that does as it should, before it is told otherwise. Tried again where it does not,
+ * which is not explained (docs/isolation.md). */
 static bool begins(struct ring *ring, struct nom_device *device) {
     uint64_t end = plat_now_us() + ANSWER_MAX_US;
     while (!take(device)) {
