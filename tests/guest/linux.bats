@@ -14,6 +14,7 @@ setup_file() {
     export NOM_LINUX
     find "$NOM_HOME" "$NOM_LINUX" -type f -exec sha256sum {} + >"$BATS_FILE_TMPDIR/before"
     mkfifo "$BATS_FILE_TMPDIR/hold"
+    : >"$BATS_FILE_TMPDIR/said" # or the loop below may look for it before it is there
     "$BUILD/tests/guest/floor" linux tcg <"$BATS_FILE_TMPDIR/hold" >"$BATS_FILE_TMPDIR/said" 2>&1 3>&- &
     echo $! >"$BATS_FILE_TMPDIR/floor"
     # Held open by a process that ends by itself; the guest ends with it.
