@@ -48,14 +48,27 @@ unsigned nk_core_count;
 volatile uint32_t nk_locked;
 
 void nk_lock_wait(void) {
+    struct nk_core *core = nk_core_here();
     uint32_t was = 1;
+    core->waits = true;
     while (was) {
         while (nk_locked) {
-            nk_core_answer(nk_core_here());
+            nk_core_answer(core);
             nk_pause();
         }
         __asm__ volatile("xchgl %0, %1" : "+r"(was), "+m"(nk_locked) : : "memory");
     }
+    core->waits = false;
+}
+
+void nk_core_alone(void) {
+    const struct nk_core *here = nk_core_here();
+    for (unsigned i = 0; i < nk_core_count; i++)
+        if (&nk_cores[i] != here && !nk_cores[i].waits)
+            nk_lapic_call(nk_cores[i].apic_id);
+    for (unsigned i = 0; i < nk_core_count; i++)
+        while (&nk_cores[i] != here && !nk_cores[i].waits)
+            nk_pause();
 }
 
 uint32_t nk_core_apic_id(unsigned core) {

@@ -44,6 +44,7 @@ struct nk_core {
     uint64_t timer_tsc; /* for when the timer is set; 0: not */
 
     volatile bool flush; /* another core waits until this one has left its app's tables */
+    volatile bool waits; /* for the lock */
     bool up;
 
     /* worker.c */
@@ -93,6 +94,10 @@ static inline void nk_lock_lend(void) {
 
 /* No core uses an old translation of this app's afterwards: for mappings taken away or changed. */
 void nk_core_flush(const struct nk_app *app);
+
+/* Every other core waits for the lock afterwards: until it is given, no code runs but this core's.
+ */
+void nk_core_alone(void);
 
 /* Makes a core look at its contexts again soon (nk_schedule): nothing to do for this core, which
  * does so on its way out. */

@@ -46,7 +46,8 @@ static struct device *device_of(uint32_t id) {
 
 static void silence(uint16_t bdf) {
     uint16_t command = nk_pci_read16(bdf, NK_PCI_COMMAND);
-    nk_pci_write16(bdf, NK_PCI_COMMAND, (uint16_t)((command & ~COMMAND_OFF) | NK_PCI_COMMAND_INTX));
+    nk_pci_write16_map(bdf, NK_PCI_COMMAND,
+                       (uint16_t)((command & ~COMMAND_OFF) | NK_PCI_COMMAND_INTX));
 }
 
 /* So that the next owner finds it as after power-on, with nothing left of this one. Reset is done
@@ -58,7 +59,7 @@ static void reset(uint16_t bdf) {
     if (!express || !(nk_pci_read(bdf, express + EXPRESS_CAPABILITIES) & EXPRESS_CAN_RESET))
         return;
     uint16_t control = nk_pci_read16(bdf, express + EXPRESS_CONTROL);
-    nk_pci_write16(bdf, express + EXPRESS_CONTROL, control | EXPRESS_RESET);
+    nk_pci_write16_map(bdf, express + EXPRESS_CONTROL, control | EXPRESS_RESET);
     silence(bdf);
 }
 
@@ -209,9 +210,9 @@ int nk_device_acquire(struct nk_app *app, uint64_t id, struct nom_device *out) {
         if (device->ports[i])
             nk_ports_give(app, (unsigned)device->place[i], device->ports[i]);
     }
-    nk_pci_write16(r->pci_bdf, NK_PCI_COMMAND,
-                   NK_PCI_COMMAND_MEMORY | NK_PCI_COMMAND_MASTER | NK_PCI_COMMAND_INTX |
-                       (ports ? NK_PCI_COMMAND_IO : 0));
+    nk_pci_write16_map(r->pci_bdf, NK_PCI_COMMAND,
+                       NK_PCI_COMMAND_MEMORY | NK_PCI_COMMAND_MASTER | NK_PCI_COMMAND_INTX |
+                           (ports ? NK_PCI_COMMAND_IO : 0));
     for (uint32_t offset = 0; offset < sizeof out->config; offset += 4)
         *(uint32_t *)(void *)(out->config + offset) = nk_pci_read(r->pci_bdf, offset);
     return 0;

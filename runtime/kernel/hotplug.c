@@ -63,7 +63,7 @@ static void power(const struct port *port, bool on) {
     uint16_t control = nk_pci_read16(port->bdf, port->express + SLOT_CONTROL);
     control &= (uint16_t) ~(CONTROL_POWER_OFF | CONTROL_LIGHT);
     control |= on ? CONTROL_LIGHT_ON : CONTROL_POWER_OFF | CONTROL_LIGHT_OFF;
-    nk_pci_write16(port->bdf, port->express + SLOT_CONTROL, control);
+    nk_pci_write16_map(port->bdf, port->express + SLOT_CONTROL, control);
 }
 
 /* The next function of the port's device from *place on, or NULL. */

@@ -2,6 +2,8 @@
  * Configuration space. Each access is two ports, each an exit from the VM.
  */
 #include "pci.h"
+#include "core.h"
+#include "processor.h"
 
 #define ADDRESS_PORT 0xcf8
 #define DATA_PORT    0xcfc
@@ -39,6 +41,12 @@ uint16_t nk_pci_read16(uint16_t bdf, uint32_t offset) {
 void nk_pci_write16(uint16_t bdf, uint32_t offset, uint16_t value) {
     select(bdf, offset);
     nk_out16((uint16_t)(DATA_PORT + (offset & 2)), value);
+}
+
+void nk_pci_write16_map(uint16_t bdf, uint32_t offset, uint16_t value) {
+    if (nk_processor_tcg())
+        nk_core_alone();
+    nk_pci_write16(bdf, offset, value);
 }
 
 uint32_t nk_pci_capability(uint16_t bdf, uint8_t id, uint32_t after) {

@@ -16,6 +16,7 @@
 #define CPUID_SMEP     (1u << 7) /* ebx */
 #define CPUID_UMIP     (1u << 2) /* ecx */
 #define CPUID_STATE    0xdu
+#define CPUID_MACHINE  0x40000000u /* under a hypervisor: its name */
 
 #define STATE_X87    0x1u
 #define STATE_SSE    0x2u
@@ -26,6 +27,12 @@ static bool xsave;
 
 bool nk_processor_xsave(void) {
     return xsave;
+}
+
+bool nk_processor_tcg(void) {
+    struct nk_cpuid name = nk_cpuid(CPUID_MACHINE, 0);
+    return name.b == 0x54474354 && name.c == 0x43544743 &&
+           name.d == 0x47435447; /* "TCGTCGTCGTCG" */
 }
 
 static uint32_t states(void) {

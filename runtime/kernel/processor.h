@@ -12,4 +12,7 @@ void nk_processor_start(void);
 /* Whether apps have XSAVE (and whatever registers it knows), not FXSAVE only. */
 bool nk_processor_xsave(void);
 
+/* Whether QEMU interprets this machine (TCG). */
+bool nk_processor_tcg(void);
+
 #endif

@@ -9,6 +9,8 @@
  *   hostile starve SECONDS      takes all it can get and never gives it back before
  *   hostile devices             devices, cores, prices and channels of others
  *   hostile hold                owns such, and looks whether others got at it
+ *   hostile registers           uses a device's registers until the next app has ended
+ *   hostile pass COUNT          takes devices and gives them back
  *   hostile end KIND            a way of ending
  *
  * Exit status: 0 if nothing of it succeeded, 1 if something did, 2 for other words.
@@ -36,6 +38,10 @@ int plat_main(int argc, char **argv) {
         return hostile_starve(a);
     if (strcmp(what, "devices") == 0)
         return hostile_devices();
+    if (strcmp(what, "registers") == 0)
+        return hostile_registers();
+    if (strcmp(what, "pass") == 0)
+        return hostile_pass(a);
     if (strcmp(what, "end") == 0)
         return hostile_end(argc > 2 ? argv[2] : "");
     return 2;

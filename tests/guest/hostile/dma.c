@@ -7,7 +7,6 @@
 #include <string.h>
 
 #define ANSWER_MAX_US 20000000u
-#define STARTS_MAX    3u
 #define NO_ENTRY      0xffffu
 #define MESSAGES      0xfee00000ULL /* what is written there is an interrupt, not memory */
 #define MESSAGES_END  0xfef00000ULL
@@ -56,42 +55,30 @@ static bool answers(struct ring *ring, uint64_t address) {
     return ring_answers(ring) != before;
 }
 
-static bool take(struct nom_device *device) {
-    const struct nom_board *board = plat_board();
-    for (uint32_t i = 0; i < board->resource_count; i++) {
-        const struct nom_resource *r = &board->resources[i];
-        if (r->kind != NOM_RESOURCE_PCI || !(r->flags & NOM_RESOURCE_IOMMU) || r->owner ||
-            plat_call(NOM_SYS_ACQUIRE, r->id, (uint64_t)device, 0) != 0)
-            continue;
-        if (ring_fits(device))
-            return true;
-        plat_call(NOM_SYS_RELEASE, r->id, 0, 0);
-    }
-    return false;
-}
-
-/* A device that does as it should, before it is told otherwise. Tried again where it does not,
- * which is not explained (docs/isolation.md). */
+/* A device that does as it should, before it is told otherwise. */
 static bool begins(struct ring *ring, struct nom_device *device) {
     uint64_t end = plat_now_us() + ANSWER_MAX_US;
-    while (!take(device)) {
+    while (!ring_take(device)) {
         if (plat_now_us() > end) {
             plat_log("hostile: no device is free");
             return false;
         }
         plat_wait(1000);
     }
-    if (!ring_prepare(ring))
+    const struct nom_resource *r = hostile_resource(device->resource_id);
+    if (!r || !(r->flags & NOM_RESOURCE_IOMMU)) {
+        plat_log("hostile: nothing stops this device");
         return false;
-    for (unsigned tries = 0; tries < STARTS_MAX; tries++) {
-        if (!ring_start(ring, device, NO_ENTRY))
-            plat_log("hostile: its device does not start");
-        else if (!answers(ring, ring_buffer_address(ring)))
-            plat_log("hostile: its device gives no answer");
-        else
-            return true;
     }
-    return false;
+    if (!ring_prepare(ring) || !ring_start(ring, device, NO_ENTRY)) {
+        plat_log("hostile: its device does not start");
+        return false;
+    }
+    if (!answers(ring, ring_buffer_address(ring))) {
+        plat_log("hostile: its device gives no answer");
+        return false;
+    }
+    return true;
 }
 
 int hostile_dma(uint64_t seed) {

@@ -73,6 +73,10 @@ int hostile_starve(uint64_t seconds);
 int hostile_devices(void);
 /* What an app that owns things sees while others try to get at them: it ends when they have. */
 int hostile_hold(void);
+/* What an app that uses a device's registers sees while others take and give back theirs. */
+int hostile_registers(void);
+/* Takes devices and gives them back, so often in all. */
+int hostile_pass(uint64_t count);
 /* Ways of ending that the kernel must survive; returns only if it does not know `kind`, or 1 if the
  * app survived it. */
 int hostile_end(const char *kind);

@@ -39,6 +39,20 @@ bool ring_fits(const struct nom_device *device) {
     return id[0] == VENDOR && (id[1] == MODERN || id[1] == TRANSITIONAL);
 }
 
+bool ring_take(struct nom_device *device) {
+    const struct nom_board *board = plat_board();
+    for (uint32_t i = 0; i < board->resource_count; i++) {
+        const struct nom_resource *r = &board->resources[i];
+        if (r->kind != NOM_RESOURCE_PCI || r->owner ||
+            plat_call(NOM_SYS_ACQUIRE, r->id, (uint64_t)device, 0) != 0)
+            continue;
+        if (ring_fits(device))
+            return true;
+        plat_call(NOM_SYS_RELEASE, r->id, 0, 0);
+    }
+    return false;
+}
+
 bool ring_prepare(struct ring *ring) {
     ring->page = plat_dma_alloc(PAGE);
     return ring->page != NULL;

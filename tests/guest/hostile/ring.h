@@ -18,6 +18,8 @@ struct ring {
 
 /* Whether the device is one, by its configuration space. */
 bool ring_fits(const struct nom_device *device);
+/* Acquires such a device that nobody has, if there is one. */
+bool ring_take(struct nom_device *device);
 /* Takes the memory that it needs. */
 bool ring_prepare(struct ring *ring);
 /* Whether the device, which was acquired, starts, with this entry of its MSI-X table for the queue.
