@@ -164,7 +164,7 @@ $(BUILD)/bin/nomctl: $(NOMCTL_OBJ) $(BUILD)/libhost.a $(BUILD)/libparts.a
 BENCH_OBJ := $(patsubst %.c,$(BUILD)/host/%.o,$(wildcard tests/bench/*.c))
 # Loaded into QEMU, by scene stages.
 STAMPS := $(BUILD)/tests/stamps.so
-tests: $(STAMPS)
+tests: $(STAMPS) $(BUILD)/bin/nom-bench
 $(STAMPS): tests/bench/preload/stamps.c tests/bench/stages.h
 	@mkdir -p $(@D)
 	$(CC) $(HOST_CFLAGS) -U_FORTIFY_SOURCE -fPIC -shared $< -o $@
