@@ -33,6 +33,8 @@ struct sample {
 struct window {
     struct sample from, to;
     bool begun, ended;
+    bool has_last;
+    struct nom_statistics last; /* just after `to`, while the load goes on */
 };
 
 /* One app of those that are measured. */
@@ -92,6 +94,7 @@ static double look(struct phase *phase, uint32_t app) {
     struct part *part = &phase->parts[app];
     struct window *w = &part->window;
     const struct load_result *result = part->load.result;
+    char why[128];
 
     if (part->over)
         return HUGE_VAL;
@@ -105,6 +108,8 @@ static double look(struct phase *phase, uint32_t app) {
     if (w->begun && !w->ended && (left_s <= 0 || part->over)) {
         take(phase, app, &w->to);
         w->ended = true;
+        w->has_last = !part->over && part->control >= 0 &&
+                      control_statistics(part->control, &w->last, why, sizeof why) == 0;
         if (part->over) /* its own account is all that is left of the client */
             w->to.usage.client_s = w->from.usage.client_s + result->client_cpu_seconds;
     }
@@ -273,6 +278,10 @@ static void conclude(struct phase *phase, struct part *part) {
 
     r->has_statistics = part->control >= 0 &&
                         control_statistics(part->control, &r->statistics, why, sizeof why) == 0;
+    if (r->has_statistics && part->window.has_last) { /* the chooser has seen the load end since */
+        r->statistics.delay_us = part->window.last.delay_us;
+        r->statistics.kick = part->window.last.kick;
+    }
     bool refuses =
         r->has_statistics && !r->statistics.serving && profiler_app_of(phase->s->app)->ported;
     if (!load->done && !refuses) {

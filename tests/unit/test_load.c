@@ -18,6 +18,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -209,6 +210,44 @@ static int closed_port(struct sockaddr_in *address) {
     assert_int_equal(bind(fd, (struct sockaddr *)address, sizeof *address), 0);
     assert_int_equal(getsockname(fd, (struct sockaddr *)address, &bytes), 0);
     return fd;
+}
+
+static double now_s(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+/* The reply comes while the client is held up, for longer than it would wait. Once more where it
+ * was not held in time, since this process was held up itself. */
+static void a_client_that_was_held_up_reads_before_it_gives_up(void **state) {
+    (void)state;
+    bool in_time = false;
+    for (int tries = 20; tries > 0 && !in_time; tries--) {
+        struct sockaddr_in address;
+        struct load_server *server = load_server_start(&address);
+        assert_non_null(server);
+        struct load_config config = config_for(&address, "/gate", 1, 5);
+        config.timeout_seconds = 1;
+        struct load load;
+        double began_s = now_s();
+        assert_int_equal(load_start(&load, LOAD_CLIENT_NOM, &config), 0);
+        while (load_server_requests(server) == 0)
+            usleep(1000);
+        kill(load.pid, SIGSTOP);
+        in_time = now_s() - began_s < 0.5;
+        load_server_open_gate(server);
+        usleep(1200000);
+        kill(load.pid, SIGCONT);
+        load_wait(&load, &never_stop);
+        memcpy(&result, load.result, sizeof result);
+        load_free(&load);
+        load_server_stop(server);
+    }
+    assert_true(in_time);
+    assert_string_equal(result.error, "");
+    assert_int_equal(result.replies, 5);
+    assert_int_equal(result.errors, 0);
 }
 
 static void refused_connects_are_errors_and_back_off(void **state) {
@@ -454,6 +493,7 @@ int main(void) {
         cmocka_unit_test(mixed_replies_are_told_apart),
         cmocka_unit_test(a_silent_server_ends_the_load),
         cmocka_unit_test(one_silent_connection_is_one_error),
+        cmocka_unit_test(a_client_that_was_held_up_reads_before_it_gives_up),
         cmocka_unit_test(refused_connects_are_errors_and_back_off),
         cmocka_unit_test(warm_up_does_not_count),
         cmocka_unit_test(latency_is_of_requests_sent_after_the_warm_up),

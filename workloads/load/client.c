@@ -151,13 +151,21 @@ void client_begin(struct client *client, uint64_t now_ns) {
     client->next_retry_ns = 0;
 }
 
+/* How far the client has read: what had come by seen_ns has been, so that what is missing is the
+ * server's doing and not this process's, which may have been held up. It takes several turns where
+ * more connections have something than one turn takes. */
+struct reading {
+    uint64_t seen_ns, round_ns; /* round_ns: when this round over all connections began */
+    uint32_t events;            /* of the round */
+};
+
 /* Looks at every connection; returns when to do so next, at the latest. */
-static uint64_t scan(struct client *client, uint64_t now_ns) {
+static uint64_t scan(struct client *client, uint64_t seen_ns, uint64_t now_ns) {
     client->next_retry_ns = UINT64_MAX;
     for (uint32_t i = 0; i < client->config->connections; i++) {
         struct connection *c = &client->connections[i];
         if (c->state != CONNECTION_WAITING) {
-            connection_check(client, c, now_ns);
+            connection_check(client, c, seen_ns);
         } else if (c->retry_ns <= now_ns) {
             connection_open(client, c);
         } else if (c->retry_ns < client->next_retry_ns) {
@@ -197,12 +205,26 @@ static void set_result(struct client *client, uint64_t stopped_ns, double cpu) {
     r->has_histogram = true;
 }
 
+static void read_events(struct client *client, struct reading *r, uint64_t now_ns, int timeout_ms) {
+    struct epoll_event events[EVENTS];
+    r->round_ns = r->events == 0 ? now_ns : r->round_ns;
+    int n = epoll_wait(client->epoll, events, EVENTS, timeout_ms);
+    for (int i = 0; i < n; i++) {
+        connection_event(client, events[i].data.ptr, events[i].events);
+    }
+    r->events += n > 0 ? (uint32_t)n : 0;
+    if (n >= 0 && (n < EVENTS || r->events >= client->config->connections)) {
+        r->seen_ns = r->round_ns;
+        r->events = 0;
+    }
+}
+
 static void loop(struct client *client) {
     const struct load_config *config = client->config;
-    struct epoll_event events[EVENTS];
     uint64_t now_ns = client->reply_last_ns;
+    struct reading reading = {.seen_ns = now_ns};
     uint64_t timeout_ns = (uint64_t)(config->timeout_seconds * 1e9);
-    uint64_t next_scan_ns = scan(client, now_ns);
+    uint64_t next_scan_ns = scan(client, reading.seen_ns, now_ns);
     double cpu_at_start = 0;
     bool recording = false, gave_up = false, all = false;
     for (;;) {
@@ -211,9 +233,10 @@ static void loop(struct client *client) {
             cpu_at_start = cpu_seconds();
             client->result->phase = LOAD_PHASE_RECORDING;
         }
-        bool late = now_ns >= client->reply_last_ns + timeout_ns;
+        bool late = reading.seen_ns >= client->reply_last_ns + timeout_ns;
         if (late || now_ns >= least(next_scan_ns, client->next_retry_ns)) {
-            next_scan_ns = scan(client, now_ns); /* late: its requests count as errors */
+            next_scan_ns =
+                scan(client, reading.seen_ns, now_ns); /* late: its requests count as errors */
         }
         all = config->requests_max > 0 && client->finished == config->requests_max;
         gave_up = late && !all;
@@ -223,10 +246,7 @@ static void loop(struct client *client) {
         uint64_t then_ns = least(least(next_scan_ns, client->next_retry_ns),
                                  least(client->end_ns, client->reply_last_ns + timeout_ns));
         then_ns = recording ? then_ns : least(then_ns, client->start_ns);
-        int n = epoll_wait(client->epoll, events, EVENTS, milliseconds_until(then_ns, now_ns));
-        for (int i = 0; i < n; i++) {
-            connection_event(client, events[i].data.ptr, events[i].events);
-        }
+        read_events(client, &reading, now_ns, milliseconds_until(then_ns, now_ns));
         now_ns = client_clock_ns();
     }
     double cpu = recording ? cpu_seconds() - cpu_at_start : 0;
