@@ -28,7 +28,7 @@ tools_work() {
 
 perl_works() {
     in_net perl -MCache::Memcached -e '
-        my $m = Cache::Memcached->new({servers => ["$ARGV[0]:11211"]});
+        my $m = Cache::Memcached->new({servers => ["$ARGV[0]:11211"], connect_timeout => 30, select_timeout => 30});
         $m->set("list", [1, {two => 3}]) or die "set";
         $m->get("list")->[1]{two} == 3 or die "get";
         $m->set("large", "x" x 900_000) && length $m->get("large") == 900_000 or die "large";

@@ -55,7 +55,7 @@ netpipe_adapts() {
     tells
     stands adapting=1 serving=1 delay_us=0
     "$BUILD/tests/cli/seed" table "$BATS_TEST_TMPDIR/others" nhttpd
-    ! in_net "$BUILD/bin/nomctl" deploy "$BATS_TEST_TMPDIR/others" --to "$ip:7700" --timeout 20
+    if in_net "$BUILD/bin/nomctl" deploy "$BATS_TEST_TMPDIR/others" --to "$ip:7700" --timeout 20; then return 1; fi
 
     # Every row loses: who is served is let go, and who comes is refused.
     in_net timeout 100 NPtcp -h "$ip" -o /dev/null -u 8 -n 100000000 >"$BATS_TEST_TMPDIR/long.log" 2>&1 3>&- &
@@ -63,11 +63,11 @@ netpipe_adapts() {
     until tells && [ "$(told requests)" -gt $((2 * MESSAGES)) ]; do sleep 0.02; done
     tells price 1000000
     stands serving=0 adapting=1
-    ! wait $client
+    if wait $client; then return 1; fi
     none_open
     grep -q 'a client was let go .*: at these prices every answer would lose money' "$says"
     stands opened=3
-    ! control_np
+    if control_np; then return 1; fi
     tells
     [ "$(told refused)" -ge 1 ]
     stands opened=3

@@ -41,16 +41,18 @@ gives() {
     [ -z "$stderr" ]
 }
 
+# What nomctl says of a trial in which a busy machine let client or app do nothing.
+starved_text='(the app gave no reply|the load failed: (NPtcp did not end in time|no reply from [0-9.]+ port [0-9]+ for [0-9.]+ s: timed out))'
+
 # What is left of $stderr, in $said, without what is said of trials in which a busy machine let client or
 # app do nothing; $starved: how many. Those have failed, and are stored as such: what is expected of all
 # trials is expected of the others.
 without_starved() {
-    local kind='(the app gave no reply|the load failed: NPtcp did not end in time)'
-    local run="^nomctl: run [0-9]+ failed \(.*\): $kind\$"
+    local run="^nomctl: run [0-9]+ failed \(.*\): $starved_text\$"
     starved=$(grep -cE "$run" <<<"$stderr") || true
     said=$(grep -vE "$run" <<<"$stderr") || true
     [ "$starved" -eq 0 ] ||
-        said=$(grep -vE "^nomctl: ([0-9]+ of [0-9]+ .* have no good trial and are missing|every trial failed, the last: $kind)\$" \
+        said=$(grep -vE "^nomctl: ([0-9]+ of [0-9]+ .* have no good trial and are missing|every trial failed, the last: $starved_text)\$" \
             <<<"$said") || true
 }
 
@@ -63,6 +65,22 @@ measures() {
     [ "$status" -eq 0 ]
 }
 
+# A run, of which every phase is to be measured: up to three times, from the same database, while a
+# phase fails for what a busy machine does.
+runs() {
+    local tries=3 before=$BATS_TEST_TMPDIR/before
+    rm -f "$before"
+    [ ! -e "$db" ] || cp -p "$db" "$before"
+    while :; do
+        run --separate-stderr "$@"
+        echo "exit code $status; stdout: $output; stderr: $stderr"
+        [ $((tries -= 1)) -gt 0 ] || break
+        grep -qE "^nomctl: phase [0-9]+ failed: $starved_text\$" <<<"$stderr" || break
+        rm -f "$db"
+        [ ! -e "$before" ] || cp -p "$before" "$db"
+    done
+}
+
 # A profile's JSON document in $output, of one repeat: so many trials, all but the starved good, and the
 # points of those.
 profiled() { # TRIALS
@@ -71,6 +89,36 @@ profiled() { # TRIALS
         (SELECT load, delay_us, iif(kick = 1, 'strict', 'natural') AS kick FROM trial WHERE status = 'ok')")
     [ "$(jq -c '[.trials, .failed]' <<<"$output")" = "[$1,$starved]" ]
     [ "$(jq -c '[.points[] | [.load, .delay_us, .kick]] | sort' <<<"$output")" = "$(jq -c 'map(.[1] += 0) | sort' <<<"$good")" ]
+}
+
+# kill_descendant PID NAME: kills a descendant of a process by the beginning of its name, and says its
+# pid; waits for it while the process lives. What measures goes before this shell, which goes before it
+# here, or it might get to see the descendant when that has done its work.
+kill_descendant() (
+    chrt --rr -p 1 "$BASHPID" >/dev/null 2>&1 || true
+    for ((turn = 0; turn < 2000; turn++)); do
+        if found=$(descendant_now "$@"); then
+            kill -9 "$found" && echo "$found"
+            return
+        fi
+        kill -0 "$1" 2>/dev/null || return 1
+        sleep 0.01
+    done
+    return 1
+)
+descendant_now() {
+    local file children child name
+    for file in /proc/"$1"/task/*/children; do
+        children=
+        read -r children 2>/dev/null <"$file" || true # a line without an end
+        for child in $children; do
+            name=
+            read -r name 2>/dev/null <"/proc/$child/comm" || true
+            [[ $name != "$2"* ]] || { echo "$child" && return 0; }
+            ! descendant_now "$child" "$2" || return 0
+        done
+    done
+    return 1
 }
 
 # A program in QEMU's place, first in PATH: passes the self-check; then it does as its text says, with

@@ -24,19 +24,6 @@ sweep_start() {
 # Pids of what the sweep started, itself included.
 ours() { grep -lzsx "NOM_MARK=$mark" /proc/[0-9]*/environ | cut -d/ -f3; }
 
-# Pid of one of ours by the beginning of its name; waits for it.
-one_of_ours() {
-    local pid name
-    for _ in $(seq 2000); do
-        for pid in $(ours); do
-            read -r name 2>/dev/null <"/proc/$pid/comm" || continue
-            [[ $name == "$1"* ]] && echo "$pid" && return 0
-        done
-        kill -0 "$sweep_pid" 2>/dev/null || return 1
-    done
-    return 1
-}
-
 trials() { sqlite3 "$db" "SELECT count(*) FROM trial WHERE status $1" 2>/dev/null || echo 0; }
 
 # Waits until the database holds so many trials of that status.
@@ -54,8 +41,8 @@ until_trials() {
 # that error; others a busy machine may starve. Another trial is good after each.
 kill_one() { # NAME ERROR
     local failed="= 'failed' AND error LIKE '$2'" good
-    for _ in {1..20}; do
-        kill -9 "$(one_of_ours "$1")" || continue
+    for _ in {1..60}; do
+        kill_descendant "$sweep_pid" "$1" || continue
         good=$(trials "= 'ok'")
         until_trials "= 'ok'" "$((good + 1))"
         [ "$(trials "$failed")" -ge 1 ] && break
@@ -74,7 +61,14 @@ nothing_left() {
     [ "$(sqlite3 "$db" 'PRAGMA integrity_check')" = ok ]
 }
 
-namespaces() { readlink /proc/[0-9]*/ns/net 2>/dev/null | sort -u; }
+# Nobody is in that namespace any more; the number of one that is gone may be another's for a while.
+left() { # NAMESPACE
+    for _ in $(seq 1000); do
+        readlink /proc/[0-9]*/ns/net 2>/dev/null | grep -qxF "$1" || return 0
+        sleep 0.02
+    done
+    return 1
+}
 
 @test "nomctl killed at ten moments: nothing is left, what was finished is kept" {
     # A run for its trials; then ten that are killed, each a little later in a trial.
@@ -90,7 +84,7 @@ namespaces() { readlink /proc/[0-9]*/ns/net 2>/dev/null | sort -u; }
         [ "$(trials "= 'ok'")" -ge "$before" ]
         # of the namespaces they were in, only ours is left
         for ns in $inside; do
-            [ "$ns" = "$(readlink /proc/self/ns/net)" ] || ! namespaces | grep -qxF "$ns"
+            [ "$ns" = "$(readlink /proc/self/ns/net)" ] || left "$ns"
         done
         sweep_start
         until_trials "= 'ok'" "$((before + 1))"

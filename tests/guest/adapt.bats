@@ -15,9 +15,8 @@ json() { jq -c "$1" <<<"$output"; }
 # At 25 $/Gbit every row loses: it serves nobody, and again when the price falls. The table's best row
 # for one connection has W = 0.
 adapts() {
-    run --separate-stderr nomctl run memcached --db "$db" --table t --utility simple:alpha=20,l0_us=1000000 \
+    runs nomctl run memcached --db "$db" --table t --utility simple:alpha=20,l0_us=1000000 \
         --load 1 --seconds 3 --price 1,25@1s,1.5@2s --json "$@"
-    echo "$* status $status $output $stderr"
     [ "$status" -eq 0 ]
     [ "$(json '[.phases[] | [.price_usd_per_gbit, .serving, .errors]]')" = '[[1,true,0],[25,false,0],[1.5,true,0]]' ]
     [ "$(json '[.phases[] | select(.serving) | .replies > 0 and .delay_us == 0 and .profit_usd_per_s > 0] | all')" = true ]
@@ -41,8 +40,7 @@ adapts() {
     nomctl report memcached --db "$db" -o report
     [ -s report/index.html ] && grep -q '90 % gets' report/index.html
     nomctl table memcached --db "$db" --utility simple -o own.table
-    run --separate-stderr nomctl run memcached --on hosted --db "$db" --table own.table --load 2 --seconds 1 --json
-    echo "$status $output $stderr"
+    runs nomctl run memcached --on hosted --db "$db" --table own.table --load 2 --seconds 1 --json
     [ "$status" -eq 0 ]
     [ "$(json '.phases[0] | .replies > 0 and .errors == 0')" = true ]
 }

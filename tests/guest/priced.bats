@@ -76,7 +76,7 @@ refused() { # STATUS TEXT ARG...: ends with that exit status, and says TEXT
         "$BATS_TEST_TMPDIR:traces/ec2.json"
     priced "gbit_out_per_s 10 -> 1 " --adapter trace --trace traces/t.csv --speed 50 --at-end loop
     guest_stop
-    priced "cpu_s_per_s 0.001 -> 0.002 " --adapter trace --trace traces/ec2.json --format ec2 --speed 36000
+    priced "cpu_s_per_s 0.001 -> 0.002 " --adapter trace --trace traces/ec2.json --format ec2 --speed 3600
     guest_stop
     refused 1 "--trace traces/none: no such file" --adapter trace --trace traces/none
 }

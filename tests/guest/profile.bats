@@ -11,12 +11,21 @@ teardown() { [ -z "${run_pid:-}" ] || kill -9 "$run_pid" 2>/dev/null || true; }
 json() { jq -c "$1" <<<"$output"; }
 
 profile() {
-    nomctl profile nhttpd --db "$db" --accel "$accel" --accept-noisy --seconds 0.3 --warmup 0.1 \
+    nomctl profile nhttpd --db "$db" --accel "$accel" --accept-noisy --seconds 0.5 --warmup 0.1 \
         --repeats 1 "$@"
+}
+# Every trial good: again, up to three times, where a busy machine let none be made.
+profiles() {
+    for _ in 1 2 3; do
+        rm -f "$db"
+        measures profile "$@"
+        [ "$starved" -gt 0 ] || return 0
+    done
+    skip "the machine was too busy to measure each of them"
 }
 
 @test "profile: every point measured and stored; then report, table, choose" {
-    gives profile --delays 0,8 --loads 4 --seed 5 --json
+    profiles --delays 0,8 --loads 4 --seed 5 --json
     documented
     [ "$(json '[.session, .app, .target, .accel, .client, .seed, .trials, .failed, .interrupted]')" = \
         "[1,\"nhttpd\",\"nom\",\"$accel\",\"nom\",5,3,0,false]" ]
@@ -33,12 +42,12 @@ profile() {
 }
 
 @test "profile: wrk as the client" {
-    gives profile --delays 8 --loads 4 --client wrk --json
+    profiles --delays 8 --loads 4 --client wrk --json
     [ "$(json '[.client, .failed, (.points | length), (.points[0].throughput_ops > 0)]')" = '["wrk",0,1,true]' ]
 }
 
 @test "profile: QEMU's user network" {
-    gives profile --delays 8 --loads 2 --network user --json
+    profiles --delays 8 --loads 2 --network user --json
     [ "$(json '[.network, .failed, (.points | length), (.points[0].throughput_ops > 0)]')" = '["user",0,1,true]' ]
 }
 
@@ -52,7 +61,7 @@ polled_works() {
 # The port that polls asks for no doorbell; the first frames may come before it has said so.
 @test "profile: the guest's rings polled" {
     polled_works
-    gives profile --delays 0 --loads 4 --network polled --json
+    profiles --delays 0 --loads 4 --network polled --json
     [ "$(json '[.network, .failed, (.points | length), (.points[0].throughput_ops > 0)]')" = '["polled",0,2,true]' ]
     [ "$(sqlite3 "$db" "SELECT DISTINCT network, spinner FROM trial")" = 'polled|1' ]
     [ "$(sqlite3 "$db" "SELECT count(*) FROM trial_statistics")" -eq 2 ]
@@ -61,9 +70,8 @@ polled_works() {
 
 @test "run: two apps whose rings are polled, and priced; they sleep and are woken" {
     polled_works
-    run --separate-stderr nomctl run nhttpd --db "$db" --accel kvm --network polled --apps 2 --delay 0 --load 2 --seconds 2 \
+    runs nomctl run nhttpd --db "$db" --accel kvm --network polled --apps 2 --delay 0 --load 2 --seconds 2 \
         --poll-us 0 --json
-    echo "$output $stderr"
     [ "$status" -eq 0 ]
     [ "$(json '[.network, (.apps | length)]')" = '["polled",2]' ]
     [ "$(sqlite3 "$db" "SELECT count(*) FROM trial_statistics WHERE sleeps > 0")" -gt 0 ]
@@ -91,9 +99,8 @@ polled_works() {
 # The seeded table (tests/cli/seed.c) says: at 32 connections W = 8, at 1 W = 0, at 17 $/Gbit nothing.
 @test "run: W follows the load, and the price" {
     seed table t nhttpd
-    run --separate-stderr nomctl run nhttpd --db "$db" --accel "$accel" --table t --seconds 6 --json \
+    runs nomctl run nhttpd --db "$db" --accel "$accel" --table t --seconds 6 --json \
         --load many,single@2s --price 1,17@4s
-    echo "$output $stderr"
     [ "$status" -eq 0 ]
     documented
     [ "$(json '[.phases[] | [.phase, .start_s, .load, .price_usd_per_gbit, .serving]]')" = \
@@ -116,11 +123,11 @@ polled_works() {
     run --separate-stderr nomctl run nhttpd --db "$db" --accel "$accel"
     [ "$status" -eq 1 ]
     [ "$stderr" = "nomctl: the database has no profile of nhttpd on nom under $accel yet: run: nomctl profile nhttpd --on nom --accel $accel" ]
-    run --separate-stderr nomctl run nhttpd --db "$db" --accel "$accel" --delay 0 --kick strict --seconds 0.5 --json
+    runs nomctl run nhttpd --db "$db" --accel "$accel" --delay 0 --kick strict --seconds 0.5 --json
     [ "$status" -eq 0 ]
     [ "$(json '[.table, (.phases[] | .delay_us, .kick, .errors, .refused)]')" = '[null,0,"strict",0,0]' ]
     seed profile "$db" "$accel"
-    run --separate-stderr nomctl run nhttpd --db "$db" --accel "$accel" --seconds 1 --json
+    runs nomctl run nhttpd --db "$db" --accel "$accel" --seconds 1 --json
     [ "$status" -eq 0 ]
     [ "$(json '[.table.from, .phases[0].delay_us]')" = '["database",8]' ]
 }
@@ -189,9 +196,10 @@ deploys() { # TABLE ARG...
     measuring=${deploy##*/proc/}
     guest=$(pgrep -P "${measuring%%/*}" -f qemu-system)
     netns=$(readlink "/proc/$guest/ns/net")
+    exec 9<"/proc/$guest/ns/net" # its number is not another's meanwhile
     kill -9 "$run_pid"
     wait "$run_pid" || true
-    for _ in $(seq 250); do
+    for _ in $(seq 1000); do
         [ -e "/proc/$guest/exe" ] || break
         sleep 0.02
     done
@@ -199,6 +207,7 @@ deploys() { # TABLE ARG...
     for pid in /proc/[0-9]*; do
         [ "$(readlink "$pid/ns/net")" != "$netns" ] || [ "$netns" = "$(readlink /proc/self/ns/net)" ]
     done
+    exec 9<&-
     env --default-signal=INT "$BUILD/bin/nomctl" run nhttpd --db "$db" --accel "$accel" --table t \
         --seconds 60 --price 1,2@0.5s --json >out 2>err 3>&- &
     run_pid=$!

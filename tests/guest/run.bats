@@ -14,10 +14,9 @@ json() { jq -c "$1" <<<"$output"; }
 
 # $1: further options. Prices at which the first app earns nothing and the second does.
 two_apps() {
-    run --separate-stderr nomctl run nhttpd --db "$db" --accel "$accel" --table t --apps 2 \
+    runs nomctl run nhttpd --db "$db" --accel "$accel" --table t --apps 2 \
         --utility penalty:l0_us=1000000 --utility simple:alpha=40,l0_us=1000000 --load 2 --seconds 3 \
         --price 1,25@1s,1.5@2s --json "$@"
-    echo "$status $output $stderr"
     [ "$status" -eq 0 ]
     [ "$(json '[.phases[] | [.phase, .app_number, .price_usd_per_gbit, .serving]]')" = \
         '[[0,1,1,true],[0,2,1,true],[1,1,25,false],[1,2,25,true],[2,1,1.5,true],[2,2,1.5,true]]' ]
@@ -46,9 +45,8 @@ two_apps() {
 }
 
 @test "run: QEMU's user network, where priced reaches the provider by the gateway" {
-    run --separate-stderr nomctl run nhttpd --db "$db" --accel "$accel" --table t --network user \
+    runs nomctl run nhttpd --db "$db" --accel "$accel" --table t --network user \
         --load 2 --seconds 2 --price 1,2@1s --json
-    echo "$status $output $stderr"
     [ "$status" -eq 0 ]
     [ "$(json '[.network, (.phases[] | .price_usd_per_gbit, .price_noticed_us > 0)]')" = '["user",1,true,2,true]' ]
 }

@@ -315,8 +315,25 @@ static void churn(uint64_t count, uint64_t connections) {
     serve_all(count, connections, false);
 }
 
-/* Opens `count` connections, then asks on each: at most `most` may be served, the others must be
- * told 503 and be closed. Afterwards all are served again. */
+/* True if it is served; told 503, it is closed by the server. */
+static bool is_served(int fd) {
+    static struct reader r;
+    char text[1024];
+    size_t length;
+    ask(fd, "HEAD", 1);
+    r = (struct reader){.fd = fd};
+    unsigned status = read_head(&r, text, &length);
+    if (status == 503)
+        while (next(&r) != -1)
+            ;
+    else if (status != 200)
+        die("a connection got status %u", status);
+    return status == 200;
+}
+
+/* Opens `count` connections, and asks on each: at most `most` may be served, the others must be
+ * told 503 and be closed. Those ask at once, for the server soon forgets the silent among them.
+ * Afterwards all are served again. */
 static void crowd(uint64_t count, uint64_t most) {
     static struct reader r;
     int *fd = calloc(count, sizeof *fd);
@@ -325,19 +342,13 @@ static void crowd(uint64_t count, uint64_t most) {
     uint64_t served = 0;
     if (!fd)
         die("no memory");
-    for (uint64_t i = 0; i < count; i++)
-        fd[i] = dial(80);
     for (uint64_t i = 0; i < count; i++) {
-        ask(fd[i], "HEAD", 1);
-        r = (struct reader){.fd = fd[i]};
-        unsigned status = read_head(&r, text, &length);
-        if (status == 503)
-            while (next(&r) != -1)
-                ;
-        else if (status != 200)
-            die("connection %llu got status %u", (unsigned long long)i, status);
-        served += status == 200;
+        fd[i] = dial(80);
+        if (i >= most)
+            served += is_served(fd[i]);
     }
+    for (uint64_t i = 0; i < count && i < most; i++)
+        served += is_served(fd[i]);
     if (served != (count < most ? count : most))
         die("%llu of %llu were served", (unsigned long long)served, (unsigned long long)count);
     for (uint64_t i = 0; i < count; i++)

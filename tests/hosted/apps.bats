@@ -60,12 +60,12 @@ memcached_well() {
     documented
     [ "$(jq -c '.traffic.value_bytes' <<<"$output")" = 100 ]
     profiled 3
-    run --separate-stderr "${prefix[@]}" "$place/bin/nomctl" run memcached --on hosted --db "$db" --load 2 --seconds 1
-    echo "$status $output $stderr"
+    runs "${prefix[@]}" "$place/bin/nomctl" run memcached --on hosted --db "$db" --load 2 --seconds 1
     [ "$status" -eq 0 ]
     [[ $stderr == *"the table was measured with memcached text, "*"values of 100 bytes"*"; this run is of "*"values of 1024 bytes"* ]]
     [[ $output == *"every system call it made is supported"* || $output == *"asked for and not supported: "* ]]
-    run --separate-stderr "${prefix[@]}" "$place/bin/nomctl" run memcached --on hosted --db "$db" --load 2 --seconds 1 --json
+    runs "${prefix[@]}" "$place/bin/nomctl" run memcached --on hosted --db "$db" --load 2 --seconds 1 --json
+    [ "$status" -eq 0 ]
     documented
     [ "$(jq '.not_supported | type' <<<"$output")" = '"array"' ]
     none_of_ours
@@ -112,9 +112,8 @@ memcached_well() {
         gives "${prefix[@]}" "$place/bin/nomctl" report netpipe --db "$db" -o "$place/here/report"
         grep -q 'NetPIPE, messages of 256 bytes' "$place/here/report/index.html"
     fi
-    run --separate-stderr "${prefix[@]}" "$place/bin/nomctl" run netpipe --on hosted --db "$db" \
+    runs "${prefix[@]}" "$place/bin/nomctl" run netpipe --on hosted --db "$db" \
         --table "$place/here/own.table" --load single --seconds 1 --json
-    echo "$status $output $stderr"
     [ "$status" -eq 0 ]
     documented
     [ "$(jq -c '[.app, .table.rows, (.phases[0] | .serving, .errors, .replies > 0)]' <<<"$output")" = "[\"netpipe\",$rows,true,0,true]" ]

@@ -94,11 +94,11 @@ stop() {
         serve
         sleep 0.3 # it waits in poll by now
         kill -$signal "$server_pid"
-        ended 5
+        ended 30
         [ "$server_status" -eq 0 ]
         serve
         kill -$signal "$server_pid"
-        ended 5
+        ended 30
         [ "$server_status" -eq 0 ]
     done
 }
@@ -116,8 +116,13 @@ stop() {
     stop
 }
 
-# Its interface goes away while it works; LINE lines say so.
+# Its interface has gone away while it works; one line says so.
 without_interface() {
+    local turn
+    for ((turn = 0; turn < 1000; turn++)); do
+        ! grep -q 'interface nom1: ' "$log" || break
+        sleep 0.02
+    done
     before=$(cpu_time)
     sleep 1.5 # a second of which it is idle in any case
     used=$(($(cpu_time) - before))
@@ -175,7 +180,7 @@ ip link set nom0 gso_max_segs 1
 ip link set nom0 up
 ip link set nom1 up
 ./nhttpd --interface nom1 --initrd initrd.cpio -- --ip 10.77.0.2/24 &
-timeout 60 curl -sS -m 20 --retry 20 --retry-connrefused --retry-delay 1 http://10.77.0.2/
+timeout 60 curl -sS -m 20 --retry 20 --retry-all-errors --retry-delay 1 http://10.77.0.2/
 timeout 60 ./web 10.77.0.2 sizes 1 5
 kill %1
 wait %1

@@ -43,7 +43,7 @@ carry() { # FAULT=PERCENT...: a faults.c between the wires, in place of one that
     # shellcheck disable=SC2046 # words
     $(entry) prlimit --cpu=600 "$BUILD/tests/hosted/faults" wire0 wire1 1 "$@" >"$BATS_TEST_TMPDIR/link" 3>&- &
     link=$!
-    for _ in {1..500}; do
+    for _ in {1..2000}; do
         grep -q ready "$BATS_TEST_TMPDIR/link" && return 0
         sleep 0.01
     done

@@ -52,11 +52,14 @@ provider_says() {
     mv "$provider/reply.new" "$provider/reply"
 }
 
+# Whole lines of the log behind the first $said: a guest's come in pieces.
+whole() { sed -n "$((said + 1)),$(wc -l <"$log")p" "$log" | tr -d '\r'; }
+
 # In order: what was found once is not looked at again.
 says() {
     local turn line
     for ((turn = 0; turn < 1000; turn++)); do
-        line=$(tail -n +$((said + 1)) "$log" | tr -d '\r' | grep -nF -m 1 -- "$1" | cut -d: -f1)
+        line=$(whole | grep -nF -m 1 -- "$1" | cut -d: -f1)
         if [ -n "$line" ]; then
             said=$((said + line))
             return 0
@@ -123,16 +126,20 @@ app_turns() { # there and back
     app_moves 10
 }
 
+# How old the price is in the line that `says` has found.
+age() { sed -n "${said}s/.*stale, \([0-9.]*\) s old.*/\1/p" "$log" | tr -d '\r'; }
+above() { awk "BEGIN { exit !($1 > $2) }"; }
+
 # The page: 10 $/Gbit, stale, and its age grows; then the provider is good again.
 stale_then_good() { # TROUBLE
-    local lines first='' age
+    local lines first=
     for ((lines = 0; lines < 20; lines++)); do # who was held up says it twice at once
         says "board: gbit_out_per_s 10 \$/Gbit, stale, "
-        age=$(tail -n +"$said" "$log" | head -n 1 | sed 's/.*stale, \([0-9.]*\) s old.*/\1/')
-        first=${first:-$age}
-        awk "BEGIN { exit !($age > $first) }" && break
+        first=${first:-$(age)}
+        ! above "$(age)" "$first" || break
     done
-    awk "BEGIN { exit !($age > $first && $first > 0) }"
+    above "$(age)" "$first"
+    above "$first" 0
     app_stays "$1"
     provider_says '{"price": 10, "currency": "USD"}'
     says "the provider answers again"
@@ -181,7 +188,10 @@ every_trouble() {
     says "${says_gone:-connect}"
     says "board: gbit_out_per_s 10 \$/Gbit, stale, "
     sleep "${vanished_s:-1}"
-    says "board: gbit_out_per_s 10 \$/Gbit, stale, ${vanished_s:-1}."
+    while :; do
+        says "board: gbit_out_per_s 10 \$/Gbit, stale, "
+        ! above "$(age)" "${vanished_s:-1}" || break
+    done
     app_stays "it has vanished"
     provider_says '{"price": 12, "currency": "USD"}'
     provider_again

@@ -21,19 +21,6 @@ sweep_start() {
     background=$!
 }
 
-# Pid of one of ours by the beginning of its name; waits for it.
-one_of_ours() {
-    local pid name
-    for _ in $(seq 2000); do
-        for pid in $(ours); do
-            read -r name 2>/dev/null <"/proc/$pid/comm" || continue
-            [[ $name == "$1"* ]] && echo "$pid" && return 0
-        done
-        kill -0 "$background" 2>/dev/null || return 1
-    done
-    return 1
-}
-
 trials() {
     [ -s "$db" ] || { echo 0 && return; } # sqlite3 would make it, as another user
     sqlite3 "$db" "SELECT count(*) FROM trial WHERE status $1" 2>/dev/null || echo 0
@@ -66,11 +53,11 @@ nothing_left() {
     none_of_ours
     local namespace
     for namespace in $1; do # the number of one that is gone may be another's for a moment
-        for _ in $(seq 100); do
-            held "$namespace" || break
+        for _ in $(seq 1000); do
+            held "$namespace" || continue 2
             sleep 0.02
         done
-        ! held "$namespace"
+        return 1
     done
     [ ! -d /sys/class/net/nom0 ] && [ ! -d /sys/class/net/nom1 ] && [ ! -d /sys/class/net/app0 ]
     [ -z "$(ls -A "$place/tmp")" ] && [ -z "$(ls -A "$place/home")" ]
@@ -120,10 +107,9 @@ run_well() {
     become "$1"
     "$BUILD/tests/cli/seed" table "$place/table" nhttpd
     chmod a+r "$place/table"
-    run --separate-stderr "${prefix[@]}" "$place/bin/nomctl" run nhttpd --on hosted --db "$db" \
+    runs "${prefix[@]}" "$place/bin/nomctl" run nhttpd --on hosted --db "$db" \
         --table "$place/table" --apps 2 --utility penalty --utility simple:alpha=40,l0_us=1000000 \
         --load 2 --seconds 3 --price 1,17@1s,1.5@2s --json
-    echo "$status $output $stderr"
     [ "$status" -eq 0 ]
     documented
     # The same price at both, and each acts by its own utility: at 17 $/Gbit only the second earns.
@@ -149,9 +135,8 @@ run_well() {
 
 @test "run: a price that stays takes no time; an announced one holds when it was said to" {
     become root
-    run --separate-stderr "${prefix[@]}" "$place/bin/nomctl" run nhttpd --on hosted --db "$db" \
+    runs "${prefix[@]}" "$place/bin/nomctl" run nhttpd --on hosted --db "$db" \
         --delay 8 --load 2,1@1s --seconds 3 --price 1,2@2s --announce --json
-    echo "$status $output $stderr"
     [ "$status" -eq 0 ]
     [ "$(jq -c '[.phases[] | [.price_usd_per_gbit, .price_noticed_us != null]]' <<<"$output")" = \
         '[[1,true],[1,false],[2,true]]' ]
@@ -161,9 +146,8 @@ run_well() {
 # $1: the phases expected, as begin and price
 replays() {
     rm -f "$db"
-    run --separate-stderr "${prefix[@]}" "$place/bin/nomctl" run nhttpd --on hosted --db "$db" \
+    runs "${prefix[@]}" "$place/bin/nomctl" run nhttpd --on hosted --db "$db" \
         --delay 8 --load 1 --seconds 3 --json "${@:2}"
-    echo "$status $output $stderr"
     [ "$status" -eq 0 ]
     [ "$(jq -c '[.phases[] | [.start_s, .price_usd_per_gbit]]' <<<"$output")" = "$1" ]
     [ "$(sqlite3 "$db" 'SELECT json_group_array(price_gbit_out_usd_per_gbit) FROM trial_statistics' |
@@ -222,8 +206,9 @@ killed() {
         sweep_start
         until_trials "= 'ok'" "$((before + 1))"
     done
-    for _ in $(seq 100); do # at least the client's and the app's, in the middle of a trial
-        app=$(one_of_ours nhttpd)
+    for _ in $(seq 1000); do # at least the client's and the app's, in the middle of a trial
+        sleep 0.01
+        app=$(descendant_now "$background" nhttpd) || continue
         held_before=$(inside) || true
         [ "$(wc -l <<<"$held_before")" -ge 2 ] && break
     done
@@ -246,14 +231,14 @@ killed() {
     become root
     sweep_start
     until_trials "= 'ok'" 1
+    local was_killed="= 'failed' AND error LIKE 'nhttpd was killed by signal 9%'"
     for _ in $(seq 10); do # it may have just been done with its work
-        app=$(one_of_ours nhttpd)
-        kill -9 "$app" || continue
+        kill_descendant "$background" nhttpd || continue
         good=$(trials "= 'ok'")
         until_trials "= 'ok'" "$((good + 1))"
-        [ "$(trials "= 'failed'")" = 0 ] || break
+        [ "$(trials "$was_killed")" = 0 ] || break
     done
-    [[ $(sqlite3 "$db" "SELECT error FROM trial WHERE status = 'failed'") == "nhttpd was killed by signal 9"* ]]
+    [ "$(trials "$was_killed")" -ge 1 ]
     kill -INT "$background"
     status=0
     wait "$background" || status=$?

@@ -11,7 +11,7 @@ setup_file() {
     net_pid=$!
     until [ "$(readlink "/proc/$net_pid/ns/net")" != "$(readlink /proc/self/ns/net)" ]; do sleep 0.01; done
     # -r: its users are mapped a moment later.
-    until [ $options = -n ] || [ -s "/proc/$net_pid/uid_map" ]; do sleep 0.01; done
+    until [ $options = -n ] || grep -q . "/proc/$net_pid/uid_map"; do sleep 0.01; done
     enter="nsenter -t $net_pid -n"
     [ "$(id -u)" = 0 ] || enter="$enter -U --preserve-credentials"
     export net_pid enter
