@@ -147,7 +147,7 @@ apps() { seq -s ' -- ' -f "$2" "$1"; }
 @test "K5, K13: whoever owns the prices publishes them, and all others hear of it" {
     for accel in $ACCELS; do
         for cores in 1 2 4; do
-            boot "$accel" "$cores" "events tell -- events hear -- events hear"
+            boot "$accel" "$cores" "events tell 2 -- events hear -- events hear"
             ends "$GOOD"
             says "^events tell: [0-9]+ $CHECKED"
             times 2 "^events hear: [0-9]+ $CHECKED"
@@ -196,12 +196,17 @@ apps() { seq -s ' -- ' -f "$2" "$1"; }
 }
 
 @test "K4, K14: no timer and no call while one app a core polls" {
-    local poll=([1]=800 [2]=1200 [4]=3000) # ms: when as many cores as that poll for sure
+    # ms: when as many cores as that poll; more where the host was too slow for that. A kernel that
+    # sets timers does so at any time.
+    local poll=([1]="800 6000 15000" [2]="1200 6000 15000" [4]="3000 6000 15000") ms
     for accel in $ACCELS; do
         for cores in 1 2 4; do
             [ "$accel" = tcg ] || [ "$cores" -le 2 ] || continue
-            boot "$accel" "$cores" "$(apps "$cores" "share poll ${poll[cores]} %g")"
-            ends "$GOOD"
+            for ms in ${poll[cores]}; do
+                boot "$accel" "$cores" "$(apps "$cores" "share poll $ms %g")"
+                ends "$GOOD"
+                ! times "$cores" '^poll: timer interrupts 0, calls 0$' || break
+            done
             times "$cores" '^poll: timer interrupts 0, calls 0$'
         done
     done

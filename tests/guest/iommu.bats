@@ -33,7 +33,7 @@ teardown_file() { guest_net_end; }
 fetch() { in_net curl -sS --fail -m 20 "$@"; }
 web() { in_net timeout 100 "$BUILD/tests/guest/web" "$@"; }
 until_says() {
-    for ((turn = 0; turn < 500; turn++)); do
+    for ((turn = 0; turn < 1500; turn++)); do
         grep -qF -- "$1" "$console" && return 0
         sleep 0.02
     done

@@ -32,7 +32,7 @@ boot() {
     [ "$accel" = tcg ] || machine=(-accel kvm -cpu host -bios qboot.rom)
     [ "${INITRD:-}" != none ] || initrd=()
     status=0
-    output=$(timeout 20 qemu-system-x86_64 -M q35 "${machine[@]}" -m 128 -nodefaults -no-user-config \
+    output=$(timeout 60 qemu-system-x86_64 -M q35 "${machine[@]}" -m 128 -nodefaults -no-user-config \
         -no-reboot -display none -serial stdio -device isa-debug-exit,iobase=0xf4,iosize=4 \
         -kernel "$BUILD/lib/nom/nom.elf" "${initrd[@]}" -append "$command" "$@" 2>&1 </dev/null |
         tr -d '\r\0'; exit "${PIPESTATUS[0]}") || status=$?

@@ -34,7 +34,7 @@ times() {
 @test "sleep: an idle guest uses under 3 % of a host core, and wakes for a request" {
     for accel in $ACCELS; do
         serve "$accel"
-        in_net curl -s --fail -m 5 -o /dev/null "http://$ip/"
+        in_net curl -s --fail -m 20 -o /dev/null "http://$ip/"
         sleep 2
         # One that polls uses all of a core in each of them; what the host adds to one that sleeps, in few.
         local from used=500 turn
@@ -46,7 +46,7 @@ times() {
             [ "$used" -ge 15 ] || break
         done
         [ "$used" -lt 15 ]
-        in_net curl -s --fail -m 5 -o /dev/null "http://$ip/"
+        in_net curl -s --fail -m 20 -o /dev/null "http://$ip/"
     done
 }
 
@@ -54,11 +54,17 @@ times() {
 @test "sleep: with --poll-us 0 each request is served by an interrupt, none is lost" {
     for accel in $ACCELS; do
         serve "$accel" --poll-us 0
-        times 200
-        awk -v accel="$accel" '$1 > 0.2 { late++ } END { print accel ": " late + 0 " late"; exit late > 2 }' \
-            "$BATS_TEST_TMPDIR/times"
-        [ "$(count sleeps)" -ge 100 ]
-        [ "$(count device_interrupts)" -ge 100 ]
+        # One that loses them at all does so in each round; a busy host is late in a few.
+        local round late
+        for round in 1 2 3 4 5; do
+            times 200
+            late=$(awk '$1 > 0.2 { late++ } END { print late + 0 }' "$BATS_TEST_TMPDIR/times")
+            echo "$accel, round $round: $late late"
+            [ "$late" -gt 2 ] || break
+        done
+        [ "$late" -le 2 ]
+        [ "$(count sleeps)" -ge $((100 * round)) ]
+        [ "$(count device_interrupts)" -ge $((100 * round)) ]
     done
 }
 

@@ -10,12 +10,14 @@
 #include "workloads/load/load.h"
 #include <arpa/inet.h>
 #include <errno.h>
+#include <linux/sockios.h>
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -484,6 +486,25 @@ static void control(uint64_t port, uint64_t count) {
         (unsigned long long)reply.statistics.kernel.device_interrupts);
 }
 
+/* Sends segments of one byte each, to a server that need not read them; says so when all have been
+ * acknowledged, and keeps the connection. */
+static void hold(uint64_t port, uint64_t count) {
+    int fd = dial((uint16_t)port), unheard;
+    for (uint64_t i = 0; i <= count; i++) {
+        uint64_t end_us = now_us() + WAIT_S * 1000000u;
+        int most = i < count ? 4 : 0; /* so few that none has to wait for another */
+        while (ioctl(fd, SIOCOUTQ, &unheard) == 0 && unheard > most && now_us() < end_us)
+            usleep(100);
+        if (unheard > most)
+            die("segment %llu: %d not acknowledged", (unsigned long long)i, unheard);
+        if (i < count)
+            put(fd, "x", 1);
+    }
+    puts("held");
+    fflush(stdout);
+    pause();
+}
+
 int main(int argc, char **argv) {
     static const struct {
         const char *name;
@@ -493,6 +514,7 @@ int main(int argc, char **argv) {
         {"slow", slow_reader}, {"body", refused_body}, {"garbage", garbage},
         {"churn", churn},      {"requests", requests}, {"crowd", crowd},
         {"control", control},  {"idle", idle},         {"loris", loris},
+        {"hold", hold},
     };
     struct rlimit files;
     if (getrlimit(RLIMIT_NOFILE, &files) == 0) {

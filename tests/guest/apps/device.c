@@ -9,6 +9,7 @@
  *              and other kinds; MORE is added to the address (16: as if they were remapped)
  *   plug N     K12: takes every card that comes, gives back each that is to leave, N times
  *   hold       K12: never gives back
+ *   gone       K12: waits until a card that is not its own is unplugged
  * and beside them, until MS after app 1 has ended:
  *   busy MS    computes and touches new memory, and looks whether anything went wrong
  *   beside MS  waits often
@@ -59,7 +60,7 @@ static int test_interrupt(void) {
     }
     CHECK(card_wait(NOM_EVENT_INTERRUPT, 20) == NOM_EVENT_TIME);
     card_send(&card);
-    CHECK(card_wait(NOM_EVENT_INTERRUPT, 2000) == NOM_EVENT_INTERRUPT);
+    CHECK(card_wait(NOM_EVENT_INTERRUPT, CARD_MS) == NOM_EVENT_INTERRUPT);
     CHECK(card_used(&card, TX) == ++sent && took((uint64_t)bit));
 
     CHECK(interrupt(1, NOM_INTERRUPT_MASK) == 0);
@@ -67,7 +68,7 @@ static int test_interrupt(void) {
     CHECK(card_await(&card, TX, ++sent));
     CHECK(card_wait(NOM_EVENT_INTERRUPT, 50) == NOM_EVENT_TIME && !took((uint64_t)bit));
     CHECK(interrupt(1, NOM_INTERRUPT_UNMASK) == 0);
-    CHECK(card_wait(NOM_EVENT_INTERRUPT, 2000) == NOM_EVENT_INTERRUPT && took((uint64_t)bit));
+    CHECK(card_wait(NOM_EVENT_INTERRUPT, CARD_MS) == NOM_EVENT_INTERRUPT && took((uint64_t)bit));
 
     /* Twenty without taking the bit: the kernel hears two. */
     uint64_t before = interrupts_so_far();
@@ -80,9 +81,9 @@ static int test_interrupt(void) {
     /* Taken: what was held back comes, and then the next. */
     CHECK(took((uint64_t)bit));
     card_wait(NOM_EVENT_INTERRUPT, 1);
-    CHECK(card_wait(NOM_EVENT_INTERRUPT, 2000) == NOM_EVENT_INTERRUPT && took((uint64_t)bit));
+    CHECK(card_wait(NOM_EVENT_INTERRUPT, CARD_MS) == NOM_EVENT_INTERRUPT && took((uint64_t)bit));
     card_send(&card);
-    CHECK(card_wait(NOM_EVENT_INTERRUPT, 2000) == NOM_EVENT_INTERRUPT && took((uint64_t)bit));
+    CHECK(card_wait(NOM_EVENT_INTERRUPT, CARD_MS) == NOM_EVENT_INTERRUPT && took((uint64_t)bit));
     CHECK(card_await(&card, TX, ++sent));
 
     CHECK(interrupt(1, NOM_INTERRUPT_UNBIND) == 0);
@@ -110,7 +111,7 @@ static int test_release(void) {
         CHECK(bar && mapped(bar) && card_start(&card, 0, NO_VECTOR) == NULL);
         card_put(&card, RX, plat_dma_address(card.buffer), 2048);
         card_send(&card);
-        CHECK(card_wait(NOM_EVENT_INTERRUPT, 2000) == NOM_EVENT_INTERRUPT && took(0));
+        CHECK(card_wait(NOM_EVENT_INTERRUPT, CARD_MS) == NOM_EVENT_INTERRUPT && took(0));
         CHECK(card_used(&card, RX) == 1 && card.buffer[HEADER + 21] == 2); /* an ARP reply */
         card_put(&card, RX, plat_dma_address(card.buffer), 2048);
         CHECK(plat_call(NOM_SYS_RELEASE, id, 0, 0) == 0);
@@ -175,7 +176,7 @@ static int victim(void) {
         return 1;
     memset(page, PATTERN, 4096);
     __atomic_store_n(&((struct nom_prices *)prices)->generation, physical, __ATOMIC_SEQ_CST);
-    for (unsigned i = 0; i < 1000 && !ended(2); i++)
+    for (unsigned i = 0; i < 6000 && !ended(2); i++)
         card_wait(NOM_EVENT_TIME, 10);
     for (unsigned i = 0; i < 4096; i++)
         if (page[i] != PATTERN) {
@@ -189,7 +190,7 @@ static int victim(void) {
 static int attack(void) {
     uint64_t where = 0;
     const struct nom_prices *prices = (const void *)START->prices;
-    for (unsigned i = 0; !where && i < 1000; i++) {
+    for (unsigned i = 0; !where && i < CARD_MS / 2; i++) {
         card_wait(NOM_EVENT_TIME, 2);
         where = __atomic_load_n(&prices->generation, __ATOMIC_SEQ_CST);
     }
@@ -200,14 +201,14 @@ static int attack(void) {
     card_send(&card);
     if (!card_await(&card, RX, 1) || card.buffer[HEADER + 21] != 2)
         return 3;
+    bool own = plat_dma_address(card.buffer) == (uint64_t)card.buffer;
     plat_log("attack: received %s, now into %#llx",
-             plat_dma_address(card.buffer) == (uint64_t)card.buffer ? "by its own addresses"
-                                                                    : "by physical addresses",
-             (unsigned long long)where);
+             own ? "by its own addresses" : "by physical addresses", (unsigned long long)where);
     card_put(&card, RX, where, 2048);
     card_send(&card);
     card_await(&card, RX, 2);
-    card_wait(NOM_EVENT_TIME, 300);
+    /* Where it is to be stopped, long enough for any host. */
+    card_wait(NOM_EVENT_TIME, own ? CARD_MS : 300);
     plat_log("attack: not stopped");
     return 0;
 }
@@ -221,12 +222,12 @@ static bool forge_one(uint64_t where, unsigned vector, unsigned kind) {
     memcpy(card.mac, data, sizeof data);
     card_put(&card, RX, where - HEADER, 2048);
     card_send(&card);
-    for (uint64_t end = plat_now_us() + 2000000; plat_now_us() < end;)
-        if (card_used(&card, RX) == (uint16_t)(received + 1)) {
-            received++;
-            return true;
-        }
-    return false;
+    uint64_t end_us = plat_now_us() + CARD_MS * 1000;
+    while (card_used(&card, RX) != (uint16_t)(received + 1))
+        if (plat_now_us() >= end_us && card_used(&card, RX) != (uint16_t)(received + 1))
+            return false;
+    received++;
+    return true;
 }
 
 static int forge(unsigned more) {
@@ -324,6 +325,23 @@ static int plug(unsigned rounds, bool hold) {
     return 0;
 }
 
+static bool unplugged(void) {
+    const struct nom_board *board = plat_board();
+    for (uint32_t i = 0; i < *(const volatile uint32_t *)&board->resource_count; i++)
+        if (*(const volatile uint32_t *)&board->resources[i].flags & NOM_RESOURCE_GONE)
+            return true;
+    return false;
+}
+
+static int gone(void) {
+    while (!unplugged())
+        if (card_wait(NOM_EVENT_RESOURCES, 60000) != NOM_EVENT_RESOURCES) {
+            plat_log("gone: nothing goes");
+            return 1;
+        }
+    return 0;
+}
+
 static int beside(unsigned ms) {
     uint64_t rounds = 0, begin_us = plat_now_us();
     for (; goes_on(ms); rounds++)
@@ -357,6 +375,8 @@ int plat_main(int argc, char **argv) {
     }
     if (strcmp(kind, "plug") == 0 || strcmp(kind, "hold") == 0)
         return plug(number, kind[0] == 'h');
+    if (strcmp(kind, "gone") == 0)
+        return gone();
     if (strcmp(kind, "beside") == 0)
         return beside(number);
     plat_log("device: which kind?");

@@ -9,7 +9,8 @@
 #include "runtime/platform/nom/upcall.h"
 #include <string.h>
 
-#define PAGE 4096u
+#define PAGE        4096u
+#define PATIENCE_US 20000000u /* for what takes microseconds: hosts stand still at times */
 
 static uint64_t exceptions(void) {
     return ((const volatile struct nom_board *)plat_board())->counters.exceptions;
@@ -229,7 +230,8 @@ static void on_core(void *argument) {
 }
 
 static void wait_for(volatile unsigned *value, unsigned expected) {
-    for (uint64_t i = 0; *value != expected && i < 20000; i++)
+    uint64_t end_us = plat_now_us() + PATIENCE_US;
+    while (*value != expected && plat_now_us() < end_us)
         plat_wait(100);
 }
 
@@ -241,7 +243,8 @@ static int cores(void) {
         ran = 0;
         for (unsigned i = 1; i < n; i++) {
             int core = -1;
-            for (unsigned tries = 0; core < 0 && tries < 20000; tries++) {
+            uint64_t end_us = plat_now_us() + PATIENCE_US;
+            while (core < 0 && plat_now_us() < end_us) {
                 for (unsigned j = 1; j < n; j++)
                     expected[j] = j;
                 core = plat_core_start(on_core, &expected[i]);
