@@ -45,7 +45,7 @@ check() { # METHOD [GROUP...]
     cp "$HERE"/* "$BATS_TEST_TMPDIR/copy"
     sed -i '/thread\/forking/d' "$BATS_TEST_TMPDIR/copy/listed"
     printf 'all fails %s\n' 'heap/randomized nothing' 'main/none nothing' >>"$BATS_TEST_TMPDIR/copy/listed"
-    SECONDS_MAX=30 ATTEMPTS=1 run "$BATS_TEST_TMPDIR/copy/check" epoll heap thread
+    SECONDS_MAX=8 ATTEMPTS=1 run "$BATS_TEST_TMPDIR/copy/check" epoll heap thread
     echo "$output"
     [ "$status" -ne 0 ]
     [[ $output == *"heap/randomized passed, and is listed: fails"* ]]
