@@ -34,9 +34,9 @@ void nk_pci_write(uint16_t bdf, uint32_t offset, uint32_t value);
 uint16_t nk_pci_read16(uint16_t bdf, uint32_t offset);
 void nk_pci_write16(uint16_t bdf, uint32_t offset, uint16_t value);
 /* The same where the write may change which addresses functions answer at: command, reset, power of
- * a slot. Under TCG no other core runs meanwhile. QEMU 7.2 first shows all processors the
- * new map and then has them forget translations made from the old one; what a processor reads or
- * writes between the two may reach another function's registers. */
+ * a slot. Under TCG no other core runs meanwhile: QEMU 7.2 first shows all processors the new map
+ * and then has them forget translations made from the old one, and what a processor reads or writes
+ * between the two may reach another function's registers. */
 void nk_pci_write16_map(uint16_t bdf, uint32_t offset, uint16_t value);
 
 /* Offset of the first capability of this kind behind the one at `after` (0: of all), or 0. */

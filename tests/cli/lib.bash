@@ -106,6 +106,7 @@ kill_descendant() (
     done
     return 1
 )
+# descendant_now PID NAME: the pid of one that is there now. By builtins alone, to be quick.
 descendant_now() {
     local file children child name
     for file in /proc/"$1"/task/*/children; do

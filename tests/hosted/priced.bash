@@ -53,7 +53,7 @@ provider_says() {
 }
 
 # Whole lines of the log behind the first $said: a guest's come in pieces.
-whole() { sed -n "$((said + 1)),$(wc -l <"$log")p" "$log" | tr -d '\r'; }
+whole() { head -n "$(wc -l <"$log")" "$log" | tail -n +$((said + 1)) | tr -d '\r'; }
 
 # In order: what was found once is not looked at again.
 says() {
